@@ -1,0 +1,3 @@
+"""`ivr`: a telephony voice server that hears numbers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,196 @@
+"""The engine: samples in, N-best out, on one core.
+
+Theory of operation: 8 kHz samples are resampled to 16 kHz and become log-mel features; the encoder runs once
+over just the audio there is; CTC beam search proposes word sequences, once free and once held to the
+grammar; the Whisper decoder scores all of them in one batched pass; the two scores are joined and normalised
+over the list. The confidence is that probability through a curve fitted on tuning speakers.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ivr.asr.beam import align, beam_search
+from ivr.asr.model_files import open_model
+from ivr.asr.tokens import EOT, SOT, VOCABULARY
+from ivr.audio.mel import HOP_SAMPLES, N_FFT, log_mel, stack_frames
+from ivr.audio.resample import resample
+from ivr.errors import ModelError
+from ivr.grammar.grammar import parse_grammar
+from ivr.recognition import Hypothesis, Recognition, Word
+
+CALL_RATE_HZ = 8_000
+MODEL_RATE_HZ = 16_000
+
+
+def _open_session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # Many one-thread workers beat one batched worker, and a spinning thread would steal their cores.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_cpu_mem_arena = False  # the arena doubles the memory of a worker for 2 % of speed
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise ModelError(f"{path} cannot be loaded: {error}") from error
+
+
+class Engine:
+    """One loaded model. Not thread-safe: one to a worker process.
+
+    Args:
+        folder: the model's folder; None for the embedded model.
+
+    Raises:
+        ModelError: the model is missing, altered or unreadable.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder, self.description = open_model(folder)
+        self._encoder = _open_session(self.folder / "encoder.onnx")
+        self._decoder = _open_session(self.folder / "decoder.onnx")
+
+    def warm_up(self) -> None:
+        """Runs once on silence, so that the first caller does not wait for allocations."""
+        self.recognize(np.zeros(CALL_RATE_HZ, np.int16), "builtin:natural")
+
+    def features(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Encoder input [stack * n_mels, n_columns] float32 of 8 kHz samples [n] int16."""
+        description = self.description
+        floats = samples.astype(np.float32) / np.float32(32768)
+        wide = resample(floats, CALL_RATE_HZ, MODEL_RATE_HZ)
+        longest = description.max_columns * description.stack * HOP_SAMPLES
+        wide = wide[:longest]
+        # A whole encoder frame needs 2 * stack mel frames; shorter audio gets silence behind it.
+        short = max(N_FFT, 2 * description.stack * HOP_SAMPLES) - wide.shape[0]
+        if short > 0:
+            wide = np.pad(wide, (0, short))
+        mel = log_mel(wide, description.n_mels, level=description.level)
+        return stack_frames(mel, description.stack)
+
+    def encode(
+        self, features: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Encoder states [1, n_frames, d_model] and CTC log-probabilities [n_frames, vocabulary]."""
+        states, log_probs = self._encoder.run(None, {"features": features[None]})
+        return states, log_probs[0]
+
+    def rescore(
+        self, states: NDArray[np.float32], candidates: list[tuple[int, ...]]
+    ) -> NDArray[np.float32]:
+        """Log-probability of each token of each candidate by the decoder, EOT included.
+
+        Returns:
+            [n_candidates, longest + 1] float32, zero behind the end of each.
+        """
+        width = max(len(ids) for ids in candidates) + 1
+        tokens = np.full((len(candidates), width + 1), EOT, np.int64)
+        tokens[:, 0] = SOT
+        mask = np.zeros((len(candidates), width), np.float32)
+        for row, ids in enumerate(candidates):
+            tokens[row, 1 : len(ids) + 1] = ids
+            mask[row, : len(ids) + 1] = 1.0
+        (scores,) = self._decoder.run(None, {"states": states, "tokens": tokens})
+        return np.asarray(scores * mask, dtype=np.float32)
+
+    def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
+        """Recognises one utterance.
+
+        Args:
+            samples: [n] int16, 8 kHz mono; longer than the model's context is cut at the end.
+            grammar: a grammar URI, such as ``builtin:digits?length=8``.
+
+        Returns:
+            The N-best list: free hypotheses and accepted ones compete, so that a question about digits
+            does not turn every noise into one.
+
+        Raises:
+            ConfigError: the grammar is not one.
+        """
+        decoding = self.description.decoding
+        clock = [time.perf_counter()]
+
+        def lap() -> float:
+            clock.append(time.perf_counter())
+            return (clock[-1] - clock[-2]) * 1000
+
+        compute_ms: dict[str, float] = {}
+        features = self.features(samples)
+        compute_ms["mel"] = lap()
+        states, log_probs = self.encode(features)
+        compute_ms["encode"] = lap()
+        free = beam_search(log_probs, beam=decoding.beam)
+        held = beam_search(log_probs, beam=decoding.beam, grammar=parse_grammar(grammar))
+        ctc = dict(free[: decoding.n_best]) | dict(held[: decoding.n_best])
+        longest = self.description.max_tokens - 2
+        candidates = [ids for ids in ctc if len(ids) <= longest] or [()]
+        compute_ms["search"] = lap()
+        scores = self.rescore(states, candidates)
+        joined = [
+            decoding.ctc_weight * ctc.get(ids, 0.0)
+            + (1 - decoding.ctc_weight) * float(scores[row].sum())
+            for row, ids in enumerate(candidates)
+        ]
+        hypotheses, confidence = self._rank(candidates, joined, log_probs)
+        compute_ms["rescore"] = lap()
+        return Recognition(
+            hypotheses=hypotheses,
+            confidence=confidence,
+            audio_ms=samples.shape[0] * 1000 // CALL_RATE_HZ,
+            compute_ms=compute_ms,
+        )
+
+    def _rank(
+        self,
+        candidates: list[tuple[int, ...]],
+        joined: list[float],
+        log_probs: NDArray[np.float32],
+    ) -> tuple[tuple[Hypothesis, ...], float]:
+        decoding = self.description.decoding
+        scaled = np.array(joined) / decoding.temperature
+        posterior = scaled - scaled.max()
+        posterior -= np.log(np.exp(posterior).sum())
+        order = np.argsort(-posterior)
+        probability = float(np.exp(posterior[order[0]]))
+        # Certainty is capped: a list of eight cannot tell 1 - 1e-9 from 1 - 1e-6.
+        log_odds = math.log(probability) - math.log(max(1.0 - probability, 1e-6))
+        curve = decoding.confidence_slope * log_odds + decoding.confidence_offset
+        confidence = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, curve))))
+        hypotheses = tuple(
+            Hypothesis(
+                self._words(candidates[row], log_probs if rank == 0 else None),
+                float(min(0.0, posterior[row])),
+            )
+            for rank, row in enumerate(order.tolist())
+        )
+        return hypotheses, confidence
+
+    def _words(
+        self, ids: tuple[int, ...], log_probs: NDArray[np.float32] | None
+    ) -> tuple[Word, ...]:
+        """The words with their times; only the best hypothesis is worth the alignment."""
+        if not ids:
+            return ()
+        frame_ms = 2 * self.description.stack * 10
+        places: list[tuple[int, int, float]] = [(0, 0, 0.0)] * len(ids)
+        if log_probs is not None and log_probs.shape[0] >= len(ids):
+            places = align(log_probs, ids)
+        return tuple(
+            Word(VOCABULARY[token], start * frame_ms, end * frame_ms, confidence)
+            for token, (start, end, confidence) in zip(ids, places, strict=True)
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """What the model is, for logs and `/readyz`."""
+        return {"name": self.description.name, "sha256": dict(self.description.sha256)}

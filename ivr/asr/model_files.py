@@ -1,0 +1,122 @@
+"""The files of a model: what must be in its folder, and that nobody altered them.
+
+    model.json      what the model is: shape, vocabulary, decoding constants, SHA-256 of the rest
+    encoder.onnx    features -> encoder states and CTC log-probabilities
+    decoder.onnx    encoder states and tokens -> log-probability of each token (teacher forcing)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ivr.asr.tokens import VOCABULARY
+from ivr.errors import ModelError
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Constants of decoding, fitted on tuning speakers and kept with the weights.
+
+    Attributes:
+        beam: prefixes kept by the CTC search.
+        n_best: hypotheses rescored by the decoder and returned.
+        ctc_weight: share of the CTC score; the decoder has the rest.
+        temperature: divides the scores of the N-best list before they become probabilities.
+        confidence_slope, confidence_offset: a logistic curve from the log-odds of the N-best
+            probability to the confidence (Platt 1999).
+    """
+
+    beam: int = 8
+    n_best: int = 5
+    ctc_weight: float = 0.5
+    temperature: float = 1.0
+    confidence_slope: float = 1.0
+    confidence_offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What `model.json` says."""
+
+    name: str
+    n_mels: int
+    stack: int
+    level: bool
+    max_columns: int
+    max_tokens: int
+    decoding: Decoding = field(default_factory=Decoding)
+    sha256: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of `model.json`."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "n_mels": self.n_mels,
+            "stack": self.stack,
+            "level": self.level,
+            "max_columns": self.max_columns,
+            "max_tokens": self.max_tokens,
+            "vocabulary": list(VOCABULARY),
+            "decoding": self.decoding.__dict__,
+            "sha256": self.sha256,
+            "notes": self.notes,
+        }
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_description(folder: Path, description: ModelDescription) -> None:
+    """Writes `model.json`, digests included."""
+    digests = {p.name: sha256_of(p) for p in sorted(folder.glob("*.onnx"))}
+    content = description.as_dict() | {"sha256": digests}
+    (folder / "model.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
+    """Checks a model's folder; None is the embedded model.
+
+    Raises:
+        ModelError: a file is missing or altered, or the model has another vocabulary or format.
+    """
+    folder = EMBEDDED if folder is None else folder
+    path = folder / "model.json"
+    cure = "reinstall the package" if folder == EMBEDDED else "export the model again with ivr train"
+    if not path.is_file():
+        raise ModelError(f"no model at {folder}: model.json is missing; {cure}")
+    try:
+        content = json.loads(path.read_text())
+        if content["format"] != FORMAT:
+            raise ModelError(f"{path} has format {content['format']}, this ivr reads {FORMAT}; {cure}")
+        if content["vocabulary"] != list(VOCABULARY):
+            raise ModelError(f"{path} was trained with another vocabulary than this ivr has; {cure}")
+        description = ModelDescription(
+            name=content["name"],
+            n_mels=content["n_mels"],
+            stack=content["stack"],
+            level=content["level"],
+            max_columns=content["max_columns"],
+            max_tokens=content["max_tokens"],
+            decoding=Decoding(**content["decoding"]),
+            sha256=content["sha256"],
+            notes=content.get("notes", {}),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a model description ({error!r}); {cure}") from error
+    for name in ("encoder.onnx", "decoder.onnx"):
+        if not (folder / name).is_file():
+            raise ModelError(f"the model at {folder} lacks {name}; {cure}")
+        if sha256_of(folder / name) != description.sha256.get(name):
+            raise ModelError(f"{folder / name} was altered: its SHA-256 is not model.json's; {cure}")
+    return folder, description

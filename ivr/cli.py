@@ -1,0 +1,264 @@
+"""The command line: one function a command, each a call into the room that does the work.
+
+Rooms are imported inside the commands, so that `ivr --help` is quick and serving never imports torch.
+"""
+
+# ruff: noqa: PLC0415 - see above
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ivr import __version__
+from ivr.errors import ConfigError, IvrError
+
+app = typer.Typer(
+    name="ivr",
+    help="A telephony voice server that hears numbers: 8 kHz call audio in, digits out, on the CPU.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file (YAML); see config/ivr.example.yaml."),
+]
+Model = Annotated[
+    Path | None, typer.Option("--model", help="Folder of a model; the embedded one by default.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+OptionalPath = Path | None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Hears numbers on telephone calls."""
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind; overrides the file.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to bind; 0 takes a free one.")] = None,
+    flow: Annotated[OptionalPath, typer.Option(help="Call flow (YAML) that answers calls.")] = None,
+    model: Model = None,
+) -> None:
+    """Answer calls: webhook POST /voice, media socket GET /media, records GET /v1/calls/{id}.
+
+    SIGTERM turns /readyz off, takes no new calls and lets the current ones finish.
+    """
+    from ivr.config import load_settings
+    from ivr.server.run import run_server
+
+    server = {"host": host, "port": port}
+    overrides: dict[str, object] = {
+        "server": {key: value for key, value in server.items() if value is not None},
+        "recognizer": {"model_dir": model} if model is not None else {},
+    }
+    if flow is not None:
+        overrides["flow"] = flow
+    settings = load_settings(config, overrides)
+    raise typer.Exit(run_server(settings))
+
+
+@app.command()
+def demo(
+    scripts: Annotated[Path, typer.Option(help="Folder of *.call.yaml files.")] = Path(
+        "config/demo"
+    ),
+    flow: Annotated[Path, typer.Option(help="Call flow that the demo's server runs.")] = Path(
+        "config/flows/account_id.yaml"
+    ),
+    record: Annotated[
+        OptionalPath, typer.Option(help="Keep each call as a stereo WAV in this folder.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start a server, place several simulated calls through its socket, and print each dialogue.
+
+    Exit status 0 only if every call ended as its script says.
+    """
+    from ivr.simulate.demo import run_demo
+
+    raise typer.Exit(
+        run_demo(scripts=scripts, flow=flow, record_dir=record, json_output=as_json)
+    )
+
+
+@app.command()
+def call(
+    server: Annotated[
+        str | None, typer.Option(help="Address of the server, for webhook and call record.")
+    ] = "http://127.0.0.1:8080",
+    url: Annotated[
+        str | None, typer.Option(help="Media socket (ws://...), to call without the webhook.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="Call token for --url.")] = None,
+    script: Annotated[OptionalPath, typer.Option(help="Dialogue file (*.call.yaml).")] = None,
+    say: Annotated[
+        list[str] | None, typer.Option(help='What to say at each prompt, e.g. "four one, five".')
+    ] = None,
+    wav: Annotated[
+        list[Path] | None, typer.Option(help="Recording to play at each prompt (wav, flac, ...).")
+    ] = None,
+    keys: Annotated[
+        list[str] | None, typer.Option(help="Keys to press at each prompt, e.g. 4155#.")
+    ] = None,
+    record: Annotated[
+        OptionalPath, typer.Option(help="Write the call as a stereo WAV: caller left, agent right.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Place one simulated call in real time and print the dialogue.
+
+    --say, --wav and --keys answer one prompt each, in the order given on the command line.
+    """
+    from ivr.simulate.commands import run_call
+
+    answers = _answers_in_order({"say": say or [], "wav": wav or [], "keys": keys or []})
+    raise typer.Exit(
+        run_call(
+            server=server,
+            url=url,
+            token=token,
+            script=script,
+            answers=answers,
+            record=record,
+            json_output=as_json,
+            auth_token=os.environ.get("IVR_TWILIO__AUTH_TOKEN"),
+        )
+    )
+
+
+def _answers_in_order(given: dict[str, list[str] | list[Path]]) -> list[tuple[str, str]]:
+    """The options' values in the order of the command line, which the parser does not keep."""
+    waiting = {kind: [str(value) for value in values] for kind, values in given.items()}
+    answers = []
+    for argument in sys.argv[1:]:
+        kind = argument.split("=", 1)[0].removeprefix("--")
+        if argument.startswith("--") and waiting.get(kind):
+            answers.append((kind, waiting[kind].pop(0)))
+    return answers + [(kind, value) for kind, values in waiting.items() for value in values]
+
+
+@app.command()
+def evaluate(
+    manifest: Annotated[
+        Path, typer.Argument(help="CSV: file, digits, and optionally words, speaker, group.")
+    ],
+    grammar: Annotated[
+        str, typer.Option(help="Grammar of the question, e.g. builtin:digits?length=8.")
+    ] = "builtin:natural",
+    model: Model = None,
+    confidence_level: Annotated[
+        float | None, typer.Option(help="Answers below it count as none; the flows' default.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0 takes one a core.")] = 0,
+    results: Annotated[
+        OptionalPath, typer.Option(help="Write what was heard in each file (JSON lines).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send recordings through the live path and report how well they are heard.
+
+    Paths are relative to the manifest; an empty `digits` means that no number is spoken.
+    Exit status 1 if a file could not be read.
+    """
+    from ivr.train.evaluation_report import run_evaluate
+
+    raise typer.Exit(
+        run_evaluate(
+            manifest,
+            grammar=grammar,
+            folder=model,
+            confidence_level=confidence_level,
+            workers=workers or os.cpu_count() or 1,
+            results=results,
+            json_output=as_json,
+        )
+    )
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run: checkpoint, log, exported model.")],
+    data: Annotated[
+        OptionalPath, typer.Option(help="Folder of speech: sets as tar files or folders.")
+    ] = None,
+    cache: Annotated[
+        OptionalPath, typer.Option(help="Packed and synthesised speech; OUT/cache by default.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Training steps in all, earlier ones included.")] = (
+        12_000
+    ),
+    synthesize: Annotated[int, typer.Option(help="Phrases to synthesise, 0 for none.")] = 30_000,
+    seed: Annotated[int, typer.Option(help="Repeats the run.")] = 1,
+    export_only: Annotated[
+        bool, typer.Option(help="Export the checkpoint as it is, without training.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the log as JSON lines.")] = False,
+) -> None:
+    """Train the recogniser on DATA and on speech it synthesises, and export it to OUT/model.
+
+    Interrupted, it goes on from its last checkpoint when called again. Needs the train extra:
+    pip install 'ivr[train]'.
+    """
+    try:
+        from ivr.train.command import run_train
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"training needs the package {error.name}; install it with pip install 'ivr[train]'"
+        ) from error
+    raise typer.Exit(
+        run_train(
+            out,
+            data=data,
+            cache=cache,
+            steps=steps,
+            synthesize=synthesize,
+            seed=seed,
+            export_only=export_only,
+            json_output=as_json,
+        )
+    )
+
+
+@app.command()
+def bench(
+    model: Model = None,
+    seconds: Annotated[float, typer.Option(help="Length of the answer.")] = 3.0,
+    repeats: Annotated[int, typer.Option(help="Timed runs.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Time each stage of the path for one answer, on one core."""
+    from ivr.bench import run_bench
+
+    raise typer.Exit(run_bench(model, seconds=seconds, repeats=repeats, json_output=as_json))
+
+
+def main() -> None:
+    """The `ivr` command: an expected error is one message and a status, never a traceback."""
+    try:
+        app()
+    except IvrError as error:
+        if "--json" in sys.argv:
+            typer.echo(json.dumps({"error": str(error)}))
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

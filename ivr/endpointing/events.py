@@ -1,0 +1,78 @@
+"""What the endpointer tells: values only.
+
+All positions are integer samples at 8 kHz since the endpointer's `reset()`. `at_sample` is the
+moment of the decision, always the end of a frame: stream time, the call's only clock. Events that
+carry audio compare by identity; compare their fields instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak: the moment to stop a prompt.
+
+    Attributes:
+        start_sample: where the utterance's samples begin, pre-roll included.
+        at_sample: when it was decided; 100 to 200 ms after the sound began.
+    """
+
+    start_sample: int
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechPaused:
+    """The caller has been silent for `pause_ms`: a good moment to recognise provisionally.
+
+    Attributes:
+        speech_end_sample: end of the last frame that held speech.
+        at_sample: when it was decided.
+        samples: [n] int16, the utterance so far, from pre-roll to post-roll. If the caller says no
+            more, `UtteranceEnded` brings the very same samples, so the recognition need not be
+            repeated.
+    """
+
+    speech_end_sample: int
+    at_sample: int
+    samples: NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """The caller speaks on after a `SpeechPaused`, in the same utterance.
+
+    Attributes:
+        at_sample: when it was decided.
+    """
+
+    at_sample: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UtteranceEnded:
+    """The utterance is over.
+
+    Attributes:
+        start_sample: where `samples` begins, pre-roll included: ``samples[i]`` is sample
+            ``start_sample + i`` of the call.
+        speech_end_sample: end of the last frame that held speech; latency counts from here.
+        at_sample: when it was decided.
+        samples: [n] int16, from pre-roll to post-roll.
+        too_long: it was cut off at `max_speech_ms`; the caller may still be speaking.
+    """
+
+    start_sample: int
+    speech_end_sample: int
+    at_sample: int
+    samples: NDArray[np.int16]
+    too_long: bool
+
+
+EndpointEvent: TypeAlias = SpeechStarted | SpeechPaused | SpeechResumed | UtteranceEnded

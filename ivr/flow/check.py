@@ -1,0 +1,186 @@
+"""The flow as a graph: every step is reached, every path ends, every spoken value is there.
+
+Theory of operation: steps are nodes, and what may follow them are edges. Reachability runs forwards
+from the start, "can end" backwards from the ends. Which variables hold a value is a forward
+data-flow analysis: what is certain at a step is what is certain on *every* way to it, so the sets
+begin full and shrink until nothing changes. A capture adds its variable on the way out and takes it
+away on the way in and on failure; a no at the confirmation takes it away as well.
+`ivr.flow.machine` does exactly the same with the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.flow.mistakes import unknown
+from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, EndStep, Flow, SayStep, Text
+from ivr.flow.source import Path, Source
+
+Edge = tuple[str, str, str]  # from step, to step, the key that leads there
+
+
+def check_flow(flow: Flow, source: Source) -> None:
+    """Refuse a flow that names what does not exist, cannot be reached or cannot end.
+
+    Raises:
+        FlowError: the first mistake found.
+    """
+    if flow.start not in flow.steps:
+        raise source.error(("start",), unknown("step", flow.start, flow.steps))
+    for name, step in flow.steps.items():
+        if isinstance(step, CaptureStep | ConfirmStep):
+            _check_asking(flow, name, step, source)
+    edges = list(_edges(flow))
+    for origin, target, key in edges:
+        if target not in flow.steps:
+            path: Path = ("steps", origin, key)
+            if path not in source.lines:
+                path = ("defaults", key)
+            raise source.error(path, unknown("step", target, flow.steps))
+    _check_reached(flow, edges, source)
+    _check_ends(flow, edges, source)
+    _check_values(flow, edges, source)
+
+
+def texts(step: object) -> Iterator[tuple[Path, Text]]:
+    """Every text that a step can say, with its place in the step: ``("no_input", 0)``."""
+    for key in ("say", "prompt"):
+        if isinstance(text := getattr(step, key, None), Text):
+            yield (key,), text
+    for key in ("no_input", "no_match", "rejected"):
+        for index, text in enumerate(getattr(step, key, ())):
+            yield (key, index), text
+
+
+def _check_asking(flow: Flow, name: str, step: AskStep, source: Source) -> None:
+    here = ("steps", name)
+    listening = flow.listening(step)
+    if not (listening.speech or listening.dtmf):
+        raise source.error(here, "nothing can be answered; let speech or dtmf be true")
+    if listening.on_failure is None:
+        raise source.error(
+            here,
+            'nothing follows the last failure; add "on_failure: a_step" here or to defaults',
+        )
+    for key in ("no_input", "no_match", "rejected"):
+        said = len(getattr(step, key, ()))
+        if said >= listening.attempts:
+            raise source.error(
+                (*here, key, listening.attempts - 1),
+                f"never spoken: the attempt number {listening.attempts} is the last; "
+                f"raise attempts to {said + 1} or remove the text",
+            )
+    if isinstance(step, CaptureStep) and step.capture in flow.variables:
+        raise source.error(
+            (*here, "capture"), f'"{step.capture}" stands in variables as well; rename one of them'
+        )
+    if isinstance(step, ConfirmStep):
+        capturers = flow.capturers(step.confirm)
+        if not capturers:
+            known = [
+                other.capture for other in flow.steps.values() if isinstance(other, CaptureStep)
+            ]
+            raise source.error(
+                (*here, "confirm"), unknown("captured variable", step.confirm, known)
+            )
+        if step.no is None and len(capturers) > 1:
+            raise source.error(
+                here,
+                f'{" and ".join(capturers)} capture it; say with "no: a_step" where to ask again',
+            )
+
+
+def _edges(flow: Flow) -> Iterator[Edge]:
+    for name, step in flow.steps.items():
+        if isinstance(step, SayStep | CaptureStep):
+            yield name, step.next, "next"
+        if isinstance(step, ConfirmStep):
+            yield name, step.yes, "yes"
+            yield name, flow.after_no(step), "no"
+        if isinstance(step, CaptureStep | ConfirmStep):
+            yield name, flow.listening(step).on_failure or "", "on_failure"
+
+
+def _check_reached(flow: Flow, edges: list[Edge], source: Source) -> None:
+    reached = _closure({flow.start}, [(origin, target) for origin, target, _ in edges])
+    for name in flow.steps:
+        if name not in reached:
+            raise source.error(
+                ("steps", name), "never reached; lead to it from another step or remove it"
+            )
+
+
+def _check_ends(flow: Flow, edges: list[Edge], source: Source) -> None:
+    ends = {name for name, step in flow.steps.items() if isinstance(step, EndStep)}
+    ending = _closure(ends, [(target, origin) for origin, target, _ in edges])
+    for name in flow.steps:
+        if name not in ending:
+            raise source.error(
+                ("steps", name), 'no way from here to an end; lead to a step with "end: an_outcome"'
+            )
+
+
+def _check_values(flow: Flow, edges: list[Edge], source: Source) -> None:
+    certain = _certain(flow, edges)
+    for name, step in flow.steps.items():
+        if isinstance(step, ConfirmStep) and step.confirm not in certain[name]:
+            raise source.error(("steps", name, "confirm"), _absent(flow, step.confirm))
+        for place, text in texts(step):
+            for variable in text.variables:
+                if variable not in certain[name]:
+                    raise source.error(("steps", name, *place), _absent(flow, variable))
+
+
+def _absent(flow: Flow, variable: str) -> str:
+    if flow.capturers(variable):
+        return (
+            f'"{variable}" has no value yet on some way to this step; capture it before on every '
+            "way, or do not speak it here"
+        )
+    captured = [step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)]
+    return unknown("variable", variable, [*flow.variables, *captured])
+
+
+def _certain(flow: Flow, edges: list[Edge]) -> dict[str, frozenset[str]]:
+    """For each step, the variables that hold a value whichever way the call came there."""
+    given = frozenset(flow.variables)
+    every = given | {step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)}
+    certain = dict.fromkeys(flow.steps, every)
+    certain[flow.start] = given
+    changed = True
+    while changed:
+        changed = False
+        for name, step in flow.steps.items():
+            if isinstance(step, CaptureStep) and step.capture in certain[name]:
+                certain[name] -= {step.capture}
+                changed = True
+        for origin, target, key in edges:
+            narrowed = certain[target] & _after(flow, origin, key, certain[origin])
+            if narrowed != certain[target]:
+                certain[target] = narrowed
+                changed = True
+    return certain
+
+
+def _after(flow: Flow, origin: str, key: str, before: frozenset[str]) -> frozenset[str]:
+    """The variables with a value when a step is left by one of its edges."""
+    step = flow.steps[origin]
+    if isinstance(step, CaptureStep):
+        return before | {step.capture} if key == "next" else before - {step.capture}
+    if isinstance(step, ConfirmStep) and key != "yes":
+        return before - {step.confirm}
+    return before
+
+
+def _closure(start: set[str], arrows: list[tuple[str, str]]) -> set[str]:
+    """Everything that can be reached along arrows."""
+    follow: dict[str, list[str]] = {}
+    for origin, target in arrows:
+        follow.setdefault(origin, []).append(target)
+    reached, waiting = set(start), list(start)
+    while waiting:
+        for target in follow.get(waiting.pop(), ()):
+            if target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    return reached

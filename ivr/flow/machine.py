@@ -1,0 +1,324 @@
+"""The dialogue: runs a flow turn by turn, without I/O, clock or audio.
+
+Theory of operation: a dialogue alternates between two sides. It gives a `Turn` (say these prompts,
+then listen, or end), and is given back one `Collected`, how that listening ended. Between the two
+it waits:
+
+    start() -> Turn -> collected() -> Turn -> ... -> collected() -> Turn with an end
+
+noinput and nomatch are ordinary answers. Each question counts its failures: silence, no match, and,
+for a captured value, the caller's no at its confirmation. After ``attempts`` of them the flow's
+``on_failure`` follows. The count of a capture begins anew whenever the flow comes to it, except
+after a no, whichever way the flow takes back to the question; so a caller who refuses every reading
+is let go as well, and ``max_turns`` bounds flows that circle in other ways. Hence every dialogue
+ends.
+
+A value that the flow confirms is among `Dialogue.variables` only after the caller's yes, or once
+the flow itself has come to an end: a call that breaks off leaves no number behind that nobody
+confirmed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ivr.errors import ConfigError, StateError
+from ivr.flow.check import texts
+from ivr.flow.model import (
+    AskStep,
+    CaptureStep,
+    ConfirmStep,
+    EndStep,
+    Flow,
+    Listening,
+    SayStep,
+    Text,
+)
+from ivr.flow.source import Path
+from ivr.flow.text import fill, parse_template
+from ivr.recognition import Collected, CompletionCause
+
+BOOLEAN: Final = "builtin:boolean"
+GAVE_UP: Final = "gave_up"
+HANGUP: Final = "hangup"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Something to say to the caller.
+
+    Attributes:
+        text: the words, values filled in.
+        recording: name of a recording that may be played instead, without suffix.
+        personal: the text holds what the caller said or who they are: never cached on disk, never
+            logged, never shown by `repr`.
+    """
+
+    text: str
+    recording: str | None = None
+    personal: bool = False
+
+    def __repr__(self) -> str:
+        shown = "<personal>" if self.personal else repr(self.text)
+        return f"Prompt({shown}, recording={self.recording!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """How to listen for one answer; the keys are described in `ivr.flow.schema.Listening`."""
+
+    step: str
+    grammar: str
+    bargein: bool
+    speech: bool
+    dtmf: bool
+    no_input_timeout_s: float
+    complete_timeout_s: float
+    incomplete_timeout_s: float
+    max_speech_timeout_s: float
+    inter_digit_timeout_s: float
+    term_char: str
+    confidence_level: float
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The call is over once the prompts were said.
+
+    Attributes:
+        outcome: for the call record: the flow's own word, or ``gave_up`` or ``hangup``.
+        variables: captured (and where asked for, confirmed) values and those given at the start.
+    """
+
+    outcome: str
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Say the prompts in order, then collect or end: exactly one of the two is there."""
+
+    prompts: tuple[Prompt, ...]
+    collect: Collect | None = None
+    end: End | None = None
+
+
+def fixed_prompts(flow: Flow) -> tuple[Prompt, ...]:
+    """Every prompt of a flow that is the same in each call, to be rendered before the first."""
+    return tuple(
+        Prompt(
+            fill(parse_template(text.text), {}), recording=text.recording or _recording(name, place)
+        )
+        for name, step in flow.steps.items()
+        for place, text in texts(step)
+        if not text.variables
+    )
+
+
+def _recording(step: str, place: Path) -> str:
+    """The recording of a text that names none, items counted from 1: ``ask.no_input.1``."""
+    return ".".join([step, *(str(part + 1) if isinstance(part, int) else part for part in place)])
+
+
+class Dialogue:
+    """One caller's way through a flow.
+
+    Args:
+        flow: a checked flow; shared by all calls, never changed.
+        variables: values for the flow's ``variables`` that have none in the file, or other ones.
+
+    Raises:
+        ConfigError: a variable that the flow does not declare, or a declared one without a value.
+
+    State: where the call is, its variables and its counts; nothing is shared between dialogues.
+    """
+
+    def __init__(self, flow: Flow, variables: Mapping[str, str] | None = None) -> None:
+        given = dict(variables or {})
+        for name in given:
+            if name not in flow.variables:
+                raise ConfigError(
+                    f'flow {flow.flow} has no variable "{name}"; declare it under "variables:"'
+                )
+        self._flow = flow
+        self._values = {name: text for name, text in flow.variables.items() if text is not None}
+        self._values.update(given)
+        for name in flow.variables:
+            if name not in self._values:
+                raise ConfigError(
+                    f'flow {flow.flow} needs a value for "{name}"; give one for the call, or a '
+                    'text under "variables:"'
+                )
+        self._constants = frozenset(self._values.keys() - given.keys())
+        self._step: str | None = None
+        self._ended = False
+        self._turns = 0
+        self._confirmable = frozenset(
+            step.confirm for step in flow.steps.values() if isinstance(step, ConfirmStep)
+        )
+        self._affirmed: set[str] = set()  # variables that the caller said yes to
+        self._captured_by: dict[
+            str, tuple[str, Listening]
+        ] = {}  # variable -> the step, and its limits
+        self._refused: set[str] = set()  # capture steps whose value the caller said no to
+        self._failures: dict[str, Counter[str]] = {}  # step -> how often each cause
+
+    @property
+    def step(self) -> str | None:
+        """The step whose answer is waited for, or the end reached; None before `start`."""
+        return self._step
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What has been captured so far, and what was given at the start; a copy."""
+        hidden = self._constants
+        if not isinstance(self._flow.steps.get(self._step or ""), EndStep):
+            hidden |= self._confirmable - self._affirmed
+        return {name: value for name, value in self._values.items() if name not in hidden}
+
+    def start(self) -> Turn:
+        """The first turn.
+
+        Raises:
+            StateError: called before.
+        """
+        if self._step is not None:
+            raise StateError("the dialogue has been started already")
+        return self._enter(self._flow.start)
+
+    def collected(self, result: Collected) -> Turn:
+        """Take how the listening ended, give the next turn.
+
+        Raises:
+            StateError: nothing is waited for, or SUCCESS came without a value that fits the step.
+        """
+        if self._step is None or self._ended:
+            raise StateError("the dialogue waits for no answer")
+        step = self._flow.steps[self._step]
+        if not isinstance(step, CaptureStep | ConfirmStep):
+            raise StateError(f"step {self._step} asks nothing")
+        if result.cause is CompletionCause.HANGUP:
+            return self._end((), HANGUP)
+        if result.cause is not CompletionCause.SUCCESS:
+            silent = result.cause is CompletionCause.NO_INPUT_TIMEOUT
+            return self._failed(self._step, step, "no_input" if silent else "no_match")
+        if isinstance(step, CaptureStep):
+            return self._captured(self._step, step, result.value)
+        return self._confirmed(step, result.value)
+
+    def _captured(self, name: str, step: CaptureStep, value: str | None) -> Turn:
+        if value is None:
+            raise StateError(f"step {name} was given success without a value")
+        self._values[step.capture] = value
+        self._captured_by[step.capture] = (name, self._flow.listening(step))
+        return self._enter(step.next)
+
+    def _confirmed(self, step: ConfirmStep, value: str | None) -> Turn:
+        if value not in ("yes", "no"):
+            raise StateError(f"step {self._step} was given neither yes nor no")
+        if value == "yes":
+            self._affirmed.add(step.confirm)
+            return self._enter(step.yes)
+        self._drop(step.confirm)
+        capturer, listening = self._captured_by[step.confirm]
+        counts = self._failures[capturer]
+        counts["rejected"] += 1
+        if counts.total() >= listening.attempts:
+            return self._enter(listening.on_failure or "")
+        self._refused.add(capturer)
+        return self._enter(self._flow.after_no(step))
+
+    def _failed(self, name: str, step: AskStep, cause: str) -> Turn:
+        counts = self._failures[name]
+        counts[cause] += 1
+        listening = self._flow.listening(step)
+        if counts.total() < listening.attempts:
+            return self._ask(name, step, cause, ())
+        self._drop(step.capture if isinstance(step, CaptureStep) else step.confirm)
+        return self._enter(listening.on_failure or "")
+
+    def _enter(self, name: str) -> Turn:
+        """Go to a step, saying what lies on the way to the next question or the end."""
+        prompts: list[Prompt] = []
+        step = self._flow.steps[name]
+        while isinstance(step, SayStep):
+            prompts.append(self._prompt(name, ("say",), step.say))
+            name, step = step.next, self._flow.steps[step.next]
+        self._step = name
+        if isinstance(step, EndStep):
+            if step.say is not None:
+                prompts.append(self._prompt(name, ("say",), step.say))
+            return self._end(tuple(prompts), step.end)
+        cause = "prompt"
+        if isinstance(step, CaptureStep):
+            self._drop(step.capture)
+        if name in self._refused:
+            self._refused.discard(name)
+            cause = "rejected"
+        else:
+            self._failures[name] = Counter()
+        return self._ask(name, step, cause, tuple(prompts))
+
+    def _ask(self, name: str, step: AskStep, cause: str, before: tuple[Prompt, ...]) -> Turn:
+        """The question in the words that the cause asks for, after what was said before."""
+        self._turns += 1
+        if self._turns > self._flow.max_turns:
+            return self._give_up(step)
+        said: list[Text] = getattr(step, cause, []) if cause != "prompt" else []
+        if said:
+            index = min(self._failures[name][cause], len(said)) - 1
+            prompt = self._prompt(name, (cause, index), said[index])
+        else:
+            prompt = self._prompt(name, ("prompt",), step.prompt)
+        return Turn((*before, prompt), collect=self._collect(name, step))
+
+    def _give_up(self, step: AskStep) -> Turn:
+        """Too many turns: by the flow's own goodbye where failure leads straight to one."""
+        if isinstance(step, ConfirmStep):
+            self._drop(step.confirm)
+        name = self._flow.listening(step).on_failure or ""
+        goodbye = self._flow.steps[name]
+        said = goodbye.say if isinstance(goodbye, EndStep) else None
+        prompts = (self._prompt(name, ("say",), said),) if said and not said.variables else ()
+        self._step = name if isinstance(goodbye, EndStep) else self._step
+        return self._end(prompts, GAVE_UP)
+
+    def _drop(self, variable: str) -> None:
+        """Forget a value and that it was confirmed."""
+        self._values.pop(variable, None)
+        self._affirmed.discard(variable)
+
+    def _end(self, prompts: tuple[Prompt, ...], outcome: str) -> Turn:
+        self._ended = True
+        return Turn(prompts, end=End(outcome, self.variables))
+
+    def _prompt(self, step: str, place: Path, text: Text) -> Prompt:
+        template = parse_template(text.text)
+        spoken = text.variables
+        return Prompt(
+            fill(template, self._values),
+            recording=None if spoken else text.recording or _recording(step, place),
+            personal=not self._constants.issuperset(spoken),
+        )
+
+    def _collect(self, name: str, step: AskStep) -> Collect:
+        listening = self._flow.listening(step)
+        return Collect(
+            step=name,
+            grammar=step.grammar if isinstance(step, CaptureStep) else BOOLEAN,
+            bargein=listening.bargein,
+            speech=listening.speech,
+            dtmf=listening.dtmf,
+            no_input_timeout_s=listening.no_input_timeout_s,
+            complete_timeout_s=listening.complete_timeout_s,
+            incomplete_timeout_s=listening.incomplete_timeout_s,
+            max_speech_timeout_s=listening.max_speech_timeout_s,
+            inter_digit_timeout_s=listening.inter_digit_timeout_s,
+            term_char=listening.term_char,
+            confidence_level=listening.confidence_level,
+            sensitive=isinstance(step, CaptureStep) and step.sensitive,
+        )

@@ -1,0 +1,1 @@
+"""Wire dialects of the telephony providers: messages in, events out, and back; no I/O."""

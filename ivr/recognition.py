@@ -1,0 +1,126 @@
+"""What was heard, and why a collection ended: values only, imported by everyone.
+
+A `Recognition` is what the recogniser says of one utterance: an N-best list of *spoken words*. Turning
+words into a number is the grammar's work (`ivr.grammar`), which yields an `Interpretation`. What the call
+flow receives in the end is a `Collected`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class CompletionCause(StrEnum):
+    """Why a collection ended; the names are those of MRCP (RFC 6787, 9.4.11)."""
+
+    SUCCESS = "success"
+    NO_MATCH = "no-match"
+    NO_INPUT_TIMEOUT = "no-input-timeout"
+    TOO_MUCH_SPEECH = "too-much-speech-timeout"
+    ERROR = "error"
+    HANGUP = "hangup"
+
+
+class InputMode(StrEnum):
+    """How the caller answered."""
+
+    SPEECH = "speech"
+    DTMF = "dtmf"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One spoken word with its place in the utterance.
+
+    Attributes:
+        text: a word of the numeric vocabulary, e.g. ``"five"``.
+        start_ms: onset, milliseconds from the start of the utterance's samples.
+        end_ms: end, likewise.
+        confidence: 0..1.
+    """
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One way to hear the utterance.
+
+    Attributes:
+        words: the spoken words in order; empty when no vocabulary word was heard. The text
+            ``<other>`` stands for speech outside the vocabulary.
+        score: natural log of the hypothesis's probability among the N-best, <= 0.
+    """
+
+    words: tuple[Word, ...]
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The words joined by single spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """The recogniser's answer for one utterance.
+
+    Attributes:
+        hypotheses: best first; never empty (the empty hypothesis says that no word was heard).
+        confidence: 0..1, calibrated: of the answers given with 0.9, about 90 % are right.
+        audio_ms: length of the samples that were recognised.
+        compute_ms: time spent per stage, by name (``mel``, ``encode``, ``decode``, ...).
+    """
+
+    hypotheses: tuple[Hypothesis, ...]
+    confidence: float
+    audio_ms: int
+    compute_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> Hypothesis:
+        """The first hypothesis."""
+        return self.hypotheses[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """What a grammar made of words or keys.
+
+    Attributes:
+        value: the accepted value: a digit string (``"41555"``) or ``"yes"`` / ``"no"``.
+        words: the words or keys it was read from.
+        confidence: 0..1.
+    """
+
+    value: str
+    words: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """How one collection (one prompt and its answer) ended; what the call flow receives.
+
+    Attributes:
+        cause: why it ended.
+        value: the accepted value, or ``None`` unless the cause is SUCCESS.
+        words: what was heard or keyed, for the record ("" if nothing).
+        confidence: 0..1; keys have 1.0, no answer has 0.0.
+        mode: how the caller answered, ``None`` if not at all.
+        barged_in: the caller's answer stopped the prompt.
+        latency_ms: stream time from the caller's last speech (or key) to the decision, plus the
+            recogniser's wall time as the shell reported it; ``None`` for noinput.
+    """
+
+    cause: CompletionCause
+    value: str | None = None
+    words: str = ""
+    confidence: float = 0.0
+    mode: InputMode | None = None
+    barged_in: bool = False
+    latency_ms: float | None = None

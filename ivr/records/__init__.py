@@ -1,0 +1,1 @@
+"""Call records: what is kept of each call, and where."""

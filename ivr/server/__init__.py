@@ -1,0 +1,1 @@
+"""The shell around the calls: HTTP, the media socket, health, logs."""

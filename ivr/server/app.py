@@ -1,0 +1,78 @@
+"""The server's application: which address is handled where, and what the handlers share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import web
+
+from ivr.call import CallSettings
+from ivr.config import Settings
+from ivr.flow.schema import Flow
+from ivr.records.store import CallStore
+from ivr.server.calls import get_call, list_calls
+from ivr.server.context import CONTEXT, Context, Recognizer
+from ivr.server.counters import Counters
+from ivr.server.health import live, metrics, ready
+from ivr.server.media import serve_media
+from ivr.server.speech import PromptRenderer, Speech
+from ivr.server.tokens import CallTokens
+from ivr.server.voice import answer_voice
+
+__all__ = ["PromptRenderer", "Recognizer", "create_app"]
+
+_MAX_BODY_BYTES: Final = 65_536  # a webhook's form has 1 kB
+
+
+def create_app(
+    settings: Settings,
+    recognizer: Recognizer,
+    flow: Flow,
+    prompts: PromptRenderer,
+    store: CallStore,
+    *,
+    call_settings: CallSettings | None = None,
+) -> web.Application:
+    """Put the server together; nothing is started.
+
+    Args:
+        settings: addresses and limits.
+        recognizer: its owner starts and closes it.
+        flow: the flow that every call follows.
+        prompts: renders prompts, in threads.
+        store: of the call records, open; its owner closes it.
+        call_settings: endpointing and timers; ``None`` takes the defaults.
+    """
+    counters = Counters()
+    app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    app[CONTEXT] = Context(
+        settings=settings,
+        call_settings=call_settings
+        or CallSettings(stall_timeout_s=settings.server.stall_timeout_s),
+        recognizer=recognizer,
+        flow=flow,
+        speech=Speech(prompts, counters),
+        store=store,
+        counters=counters,
+        tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
+    )
+    app.cleanup_ctx.append(_stop_speech)
+    app.add_routes(
+        [
+            web.post("/voice", answer_voice),
+            web.get("/media", serve_media),
+            web.get("/v1/calls", list_calls),
+            web.get("/v1/calls/{call_id}", get_call),
+            web.get("/livez", live),
+            web.get("/readyz", ready),
+            web.get("/metrics", metrics),
+        ]
+    )
+    return app
+
+
+async def _stop_speech(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[CONTEXT].speech.close()

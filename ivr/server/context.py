@@ -1,0 +1,131 @@
+"""What one server's handlers share: settings, recogniser, flow, records, who is on the line."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+from aiohttp import web
+from numpy.typing import NDArray
+
+from ivr.call import CallSettings
+from ivr.config import Settings
+from ivr.flow.schema import Flow
+from ivr.recognition import Recognition
+from ivr.records.store import CallStore
+from ivr.server.counters import Counters
+from ivr.server.speech import Speech
+from ivr.server.tokens import CallTokens
+
+# Sockets that have not shown a token yet may not use up the calls' places, nor be unlimited.
+_MAX_WAITING_STREAMS: Final = 64
+
+
+class Recognizer(Protocol):
+    """What recognises utterances: `ivr.asr.pool.RecognizerPool`, or a test's stand-in."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model is loaded and warmed."""
+
+    async def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
+        """What was said in samples [n] int16, 8 kHz.
+
+        Raises:
+            Overloaded: too much is waiting.
+            ModelError: the worker failed.
+        """
+
+
+class LiveStream(Protocol):
+    """A media stream as the other handlers see it."""
+
+    @property
+    def call_id(self) -> str | None:
+        """The provider's id of the call; ``None`` until the stream has started."""
+
+    def document(self) -> dict[str, Any]:
+        """The call's record as it stands."""
+
+    def shut_down(self) -> None:
+        """End the stream politely, because the server stops."""
+
+
+@dataclass(eq=False)
+class Context:
+    """One server's shared state; used from the event loop only."""
+
+    settings: Settings
+    call_settings: CallSettings
+    recognizer: Recognizer
+    flow: Flow
+    speech: Speech
+    store: CallStore
+    counters: Counters
+    tokens: CallTokens
+    streams: set[LiveStream] = field(default_factory=set)
+    draining: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def calls(self) -> list[LiveStream]:
+        """The streams that have started and whose record is not yet stored."""
+        return [stream for stream in self.streams if stream.call_id is not None]
+
+    def refusal(self) -> str | None:
+        """Why no new call can be taken now; ``None`` if one can."""
+        if self.draining:
+            return "draining"
+        if not self.recognizer.ready:
+            return "recognizer_not_ready"
+        if len(self.calls) >= self.settings.server.max_calls:
+            return "too_many_calls"
+        return None
+
+    def stream_refusal(self) -> str | None:
+        """Why no new media socket can be taken now; ``None`` if one can."""
+        if len(self.streams) - len(self.calls) >= _MAX_WAITING_STREAMS:
+            return "too_many_streams"
+        return self.refusal()
+
+    def add(self, stream: LiveStream) -> None:
+        """Note a stream that has opened."""
+        self.streams.add(stream)
+        self.idle.clear()
+
+    def remove(self, stream: LiveStream) -> None:
+        """Note a stream that is over, its record stored."""
+        self.streams.discard(stream)
+        if not self.streams:
+            self.idle.set()
+
+
+CONTEXT: Final = web.AppKey("context", Context)
+
+
+async def drain(context: Context, deadline_s: float) -> bool:
+    """Take no new calls, wait for the current ones, then end them politely.
+
+    Args:
+        context: of the server that stops.
+        deadline_s: how long the current calls may still take.
+
+    Returns:
+        Whether all of them ended by themselves.
+    """
+    context.draining = True
+    for stream in context.streams - set(context.calls):
+        stream.shut_down()
+    if not context.streams:
+        return True
+    try:
+        async with asyncio.timeout(deadline_s):
+            await context.idle.wait()
+    except TimeoutError:
+        for stream in list(context.streams):
+            stream.shut_down()
+        await context.idle.wait()
+        return False
+    return True

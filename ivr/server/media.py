@@ -1,0 +1,346 @@
+"""The media pump: one provider socket, one call, and nothing decided here.
+
+Theory of operation: feed, send, schedule. Messages go through the dialect into the call; the
+actions that come back are queued for the outbox or handed to the recogniser, and the recogniser's
+answer goes back into the call. Nothing heavy runs on the event loop: prompts are rendered in
+threads, utterances recognised in other processes. The one clock of the shell is the watchdog, which
+notices a stream that never starts, one that fell silent, and a call without end.
+
+    socket --text--> dialect --event--> Call --action--> Outbox --text--> socket
+                                         ^  |
+                             recognized  |  v  Recognize
+                                        recogniser
+
+A stream ends once, by `_end`: the first reason wins, tells the close code, and goes into the call
+record. What each refusal closes with is `_CLOSE_CODES`; what is not fatal is counted and dropped,
+up to `_MAX_REFUSALS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
+
+from ivr.call import Action, Call, Clear, Hangup, Play, Recognize
+from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
+from ivr.providers.events import Event, StreamConnected, StreamStarted, StreamStopped
+from ivr.providers.twilio import TwilioServer
+from ivr.recognition import Recognition
+from ivr.server.context import CONTEXT, Context
+from ivr.server.journal import Ending, Journal
+from ivr.server.outbox import Outbox
+from ivr.server.tokens import TokenVerdict
+
+_log = structlog.get_logger(__name__)
+
+_CLOSE_TIMEOUT_S: Final = 2.0  # for the peer's half of the closing handshake
+_TICK_S: Final = 1.0  # of the watchdog; its deadlines are seconds
+_FAIR_SHARE: Final = 8  # messages read in a row before the other calls get their turn
+_MAX_REFUSALS: Final = 100  # two seconds of nothing but bad frames: no provider, or a broken one
+
+_CLOSE_CODES: Final[dict[str, int]] = {
+    "binary_message": WSCloseCode.UNSUPPORTED_DATA,  # 1003
+    "bad_json": WSCloseCode.INVALID_TEXT,  # 1007
+    "unsupported_media": WSCloseCode.UNSUPPORTED_DATA,  # 1003
+}
+_DEFAULT_CLOSE_CODE: Final = WSCloseCode.PROTOCOL_ERROR  # 1002: out of order, or incomplete
+
+# What aiohttp found wrong below the dialect, by the code it has closed with.
+_FRAME_REFUSALS: Final[dict[int, str]] = {
+    WSCloseCode.MESSAGE_TOO_BIG: "message_too_big",  # 1009
+    WSCloseCode.INVALID_TEXT: "bad_utf8",  # 1007
+}
+
+
+async def serve_media(request: web.Request) -> web.StreamResponse:
+    """Handle ``GET /media``: the provider's WebSocket, from upgrade to close."""
+    context = request.app[CONTEXT]
+    refusal = context.stream_refusal()
+    if refusal is not None:
+        context.counters.add("refusals", refusal)
+        return web.Response(status=503, text=refusal, headers={"Retry-After": "5"})
+    socket = web.WebSocketResponse(
+        timeout=_CLOSE_TIMEOUT_S,
+        max_msg_size=context.settings.server.max_message_bytes,
+        compress=False,  # audio does not compress, and a bomb must not unpack
+    )
+    await socket.prepare(request)
+    stream = MediaStream(context, socket)
+    context.add(stream)
+    try:
+        await stream.run()
+    finally:
+        context.remove(stream)
+    return socket
+
+
+class MediaStream:
+    """One media socket and the call on it.
+
+    Args:
+        context: of the server.
+        socket: prepared; this object closes it.
+    """
+
+    def __init__(self, context: Context, socket: web.WebSocketResponse) -> None:
+        self._context = context
+        self._settings = context.settings.server
+        self._socket = socket
+        self._dialect = TwilioServer()
+        self._outbox = Outbox(
+            self._dialect, self._send, context.speech.payload, self._settings.send_ahead_s
+        )
+        self._call: Call | None = None
+        self._journal: Journal | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._provisional: asyncio.Task[None] | None = None
+        self._refusals: Counter[str] = Counter()
+        self._ending: Ending | None = None
+        self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._opened_at_s = self._heard_at_s = self._loop.time()
+
+    @property
+    def call_id(self) -> str | None:
+        """The provider's id of the call; ``None`` until the stream has started."""
+        return self._journal.call_id if self._journal is not None else None
+
+    def document(self) -> dict[str, Any]:
+        """The call's record as it stands; empty before the start."""
+        if self._journal is None or self._call is None:
+            return {}
+        return self._journal.document(self._call, self._ending, self._refusals)
+
+    def shut_down(self) -> None:
+        """End the stream politely, because the server stops."""
+        self._end(Ending("server", "server_shutdown", WSCloseCode.GOING_AWAY))
+
+    async def run(self) -> None:
+        """Serve the socket until it is over and its record is stored."""
+        self._spawn(self._read())
+        self._spawn(self._watch())
+        try:
+            await self._ended.wait()
+        except asyncio.CancelledError:
+            self.shut_down()
+            raise
+        finally:
+            await self._finish(self._ending or Ending("server", "internal_error", 1011))
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def _end(self, ending: Ending) -> None:
+        """Note how the stream ended; the first one to say so is right."""
+        if self._ending is None:
+            self._ending = ending
+            self._ended.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run part of the stream as a task that cannot fail unseen, nor outlive the stream."""
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except ConnectionError:
+            self._end(Ending("provider", "connection_lost", WSCloseCode.ABNORMAL_CLOSURE))
+        except Exception as error:  # noqa: BLE001 - our bug: it may end its own call, no other
+            self._context.counters.add("failures", "internal")
+            # Not the error's text: it may hold what the caller said.
+            places = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+            _log.error(
+                "internal_error",
+                call_id=self.call_id,
+                cause=type(error).__name__,
+                places=places[-6:],
+            )
+            self._end(Ending("server", "internal_error", WSCloseCode.INTERNAL_ERROR))
+
+    async def _finish(self, ending: Ending) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._call is not None and self._journal is not None:
+            # The books close, whatever ended the stream; after a bug of ours, which is in the log
+            # already, the call may not be able to.
+            with contextlib.suppress(StateError):
+                self._call.receive(StreamStopped())
+            self._journal.stop()
+        if ending.close_code != WSCloseCode.ABNORMAL_CLOSURE:
+            await self._socket.close(code=ending.close_code, message=ending.reason.encode())
+        self._context.counters.add("streams", ending.reason)
+        if self._journal is None:
+            _log.info("stream_refused", reason=ending.reason, close_code=ending.close_code)
+            return
+        document = self.document()
+        if not await self._context.store.put(document):
+            self._context.counters.add("failures", "record")
+        self._journal.log_end(document)
+
+    # -- from the provider ------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        received = 0
+        while self._ending is None:
+            message = await self._socket.receive()
+            self._heard_at_s = self._loop.time()
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                self._take(message.data)
+            else:
+                self._end(self._closed_by_peer(message))
+            received += 1
+            if received % _FAIR_SHARE == 0:
+                # `receive` does not yield while messages are waiting: a burst must not stop the
+                # rest.
+                await asyncio.sleep(0)
+
+    def _take(self, message: str | bytes) -> None:
+        try:
+            for event in self._dialect.receive(message):
+                self._feed(event)
+        except ProtocolError as error:
+            self._refuse(error.reason, error.detail, fatal=error.fatal)
+
+    def _feed(self, event: Event) -> None:
+        if isinstance(event, StreamStarted):
+            self._start(event)
+        elif isinstance(event, StreamConnected) or self._call is None:
+            return
+        else:
+            self._perform(self._call.receive(event))
+            if isinstance(event, StreamStopped):
+                self._end(Ending("caller", "stop", WSCloseCode.OK))
+
+    def _start(self, started: StreamStarted) -> None:
+        verdict = self._context.tokens.redeem(started.parameters.get("token", ""), started.call_id)
+        refusal = None if verdict is TokenVerdict.ACCEPTED else verdict.value
+        # The webhook may have been answered before the last place was taken.
+        refusal = refusal or self._context.refusal()
+        if refusal is not None:
+            self._context.counters.add("refusals", refusal)
+            busy = verdict is TokenVerdict.ACCEPTED
+            code = WSCloseCode.TRY_AGAIN_LATER if busy else WSCloseCode.POLICY_VIOLATION
+            self._end(Ending("server", refusal, code))
+            return
+        self._journal = Journal(started)
+        self._call = Call(self._context.flow, self._context.call_settings)
+        _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
+        self._spawn(self._store_start())
+        self._spawn(self._say())
+        self._perform(self._call.receive(started))
+
+    async def _store_start(self) -> None:
+        # A server that is killed leaves this record behind, which says that the call never ended.
+        await self._context.store.put(self.document())
+
+    def _refuse(self, reason: str, detail: str, *, fatal: bool) -> None:
+        self._context.counters.add("refusals", reason)
+        self._refusals[reason] += 1
+        if self._refusals[reason] == 1:  # a flood of one kind is one line in the log, and a count
+            _log.warning("refused", reason=reason, detail=detail, fatal=fatal, call_id=self.call_id)
+        if fatal:
+            code = _CLOSE_CODES.get(reason, _DEFAULT_CLOSE_CODE)
+            self._end(Ending("server", reason, code))
+        elif self._refusals.total() > _MAX_REFUSALS:
+            self._context.counters.add("refusals", "too_many_refusals")
+            self._end(Ending("server", "too_many_refusals", WSCloseCode.POLICY_VIOLATION))
+
+    def _closed_by_peer(self, message: WSMessage) -> Ending:
+        if message.type is WSMsgType.ERROR:
+            error = message.data
+            if isinstance(error, WebSocketError):  # aiohttp has sent the close frame already
+                reason = _FRAME_REFUSALS.get(error.code, "bad_frame")
+                self._context.counters.add("refusals", reason)
+                self._refusals[reason] += 1
+                return Ending("server", reason, error.code)
+            return Ending("provider", "connection_lost", WSCloseCode.ABNORMAL_CLOSURE)
+        if message.type is WSMsgType.CLOSE:
+            return Ending("provider", "closed_without_stop", int(message.data or 1005))
+        return Ending("provider", "connection_lost", WSCloseCode.ABNORMAL_CLOSURE)
+
+    # -- to the provider and the recogniser -------------------------------------------------------
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Play(prompt=prompt, mark=mark):
+                    self._outbox.play(prompt, mark)
+                case Clear():
+                    self._outbox.clear()
+                case Recognize():
+                    self._recognize(action)
+                case Hangup(reason=reason):
+                    self._outbox.hangup(reason)
+
+    async def _say(self) -> None:
+        try:
+            reason = await self._outbox.run()
+        except TimeoutError:
+            self._context.counters.add("refusals", "peer_does_not_read")
+            self._end(Ending("server", "peer_does_not_read", WSCloseCode.POLICY_VIOLATION))
+            return
+        self._end(Ending("agent", reason, WSCloseCode.OK))
+
+    async def _send(self, message: str) -> None:
+        async with asyncio.timeout(self._settings.send_timeout_s):
+            await self._socket.send_str(message)
+
+    def _recognize(self, action: Recognize) -> None:
+        # A newer utterance makes an older provisional one worthless: do not let it use a worker.
+        if self._provisional is not None:
+            self._provisional.cancel()
+        task = self._spawn(self._answer(action))
+        self._provisional = task if action.provisional else None
+
+    async def _answer(self, action: Recognize) -> None:
+        began_s = self._loop.time()
+        recognition = await self._try_recognize(action)
+        wall_ms = (self._loop.time() - began_s) * 1000
+        if self._call is not None and self._ending is None:
+            self._perform(self._call.recognized(action.utterance_id, recognition, wall_ms))
+
+    async def _try_recognize(self, action: Recognize) -> Recognition | None:
+        """What was heard; ``None`` where the recogniser could not say: the flow asks again."""
+        try:
+            async with asyncio.timeout(self._context.settings.recognizer.timeout_s):
+                return await self._context.recognizer.recognize(action.samples, action.grammar)
+        except Overloaded:
+            cause = "recognizer_overloaded"
+        except TimeoutError:
+            cause = "recognizer_timeout"
+        except IvrError:
+            cause = "recognizer_failed"
+        self._context.counters.add("failures", cause)
+        _log.error(cause, call_id=self.call_id, provisional=action.provisional)
+        return None
+
+    # -- the clock ------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        await asyncio.sleep(self._settings.start_timeout_s)
+        if self._call is None:
+            self._context.counters.add("refusals", "no_start")
+            self._end(Ending("server", "no_start", WSCloseCode.POLICY_VIOLATION))
+            return
+        while self._ending is None:
+            await asyncio.sleep(min(_TICK_S, self._settings.stall_timeout_s / 4))
+            now_s = self._loop.time()
+            if now_s - self._opened_at_s >= self._settings.max_call_s:
+                self._end(Ending("server", "max_call_s", WSCloseCode.OK))
+                return
+            actions = self._call.tick(now_s - self._heard_at_s)
+            if any(isinstance(action, Hangup) for action in actions):
+                # Nobody listens: what is still to be said need not be.
+                self._context.counters.add("refusals", "stalled")
+                self._end(Ending("provider", "stalled", WSCloseCode.POLICY_VIOLATION))
+            self._perform(actions)

@@ -1,0 +1,172 @@
+"""``ivr serve``: from settings to a serving process, and from SIGTERM to an orderly end.
+
+Order of the start: the flow, the prompts, the records (each a mistake of the user's that is told at
+once), the port, the recogniser. The port opens before the model is warm, so that /livez answers and
+/readyz can say "not yet". Order of the end: readiness off, no new calls, the current ones finish
+until the deadline, then the rest is closed with 1001; a second signal skips the wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Final, Protocol
+
+import structlog
+from aiohttp import web
+
+from ivr.asr.pool import RecognizerPool
+from ivr.config import Settings
+from ivr.errors import ConfigError, IvrError
+from ivr.flow.machine import fixed_prompts
+from ivr.flow.prompts import PromptStore
+from ivr.flow.schema import Flow, load_flow
+from ivr.records.store import CallStore
+from ivr.server.app import create_app
+from ivr.server.context import CONTEXT, Context, Recognizer, drain
+from ivr.server.logging import configure_logging
+
+_log = structlog.get_logger(__name__)
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_CONFIG: Final = 2  # the user's file or option is wrong
+
+_CLEANUP_S: Final = 3.0  # for open HTTP requests; the calls have ended before
+
+
+class StartableRecognizer(Recognizer, Protocol):
+    """A recogniser that is started and closed by `serve`."""
+
+    async def start(self) -> None:
+        """Load and warm the model.
+
+        Raises:
+            ModelError: it is missing, altered or of the wrong kind.
+        """
+
+    async def close(self) -> None:
+        """Stop the workers."""
+
+
+def run_server(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: as loaded; command-line options are merged into it by the caller.
+
+    Returns:
+        The exit status: 0 after an orderly end, 2 where the configuration or the flow is wrong, 1
+        where the model, the port or something else failed. The reason is one message on standard
+        error.
+    """
+    configure_logging(settings.log)
+    try:
+        recognizer = RecognizerPool(
+            settings.recognizer.model_dir,
+            settings.recognizer.workers,
+            settings.recognizer.queue_limit,
+        )
+        asyncio.run(serve(settings, recognizer))
+    except IvrError as error:
+        print(f"ivr: {error}", file=sys.stderr)  # noqa: T201 - the command's own message
+        return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED
+    return EXIT_OK
+
+
+async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
+    """Serve until a signal.
+
+    Raises:
+        ConfigError: flow, prompts, records or port are not usable as configured.
+        ModelError: the recogniser cannot start.
+    """
+    flow = load_flow(settings.flow)
+    prompts = await asyncio.to_thread(_load_prompts, settings, flow)
+    store = CallStore(settings.records.path)
+    await store.open()
+    app = create_app(settings, recognizer, flow, prompts, store)
+    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLEANUP_S)
+    try:
+        await runner.setup()
+        url = await _listen(runner, settings)
+        await _serve_until_signal(app[CONTEXT], recognizer, url)
+    finally:
+        await runner.cleanup()
+        await recognizer.close()
+        await store.close()
+
+
+def _load_prompts(settings: Settings, flow: Flow) -> PromptStore:
+    prompts = PromptStore(
+        settings.prompts.cache_dir,
+        settings.prompts.recordings_dir,
+        settings.prompts.voice,
+        settings.prompts.rate_wpm,
+    )
+    prompts.warm(fixed_prompts(flow))
+    return prompts
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> str:
+    host, port = settings.server.host, settings.server.port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; free the port or set "
+            "server.port (0 takes a free one)"
+        ) from None
+    bound: int = runner.addresses[0][1]
+    return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+
+
+async def _serve_until_signal(context: Context, recognizer: StartableRecognizer, url: str) -> None:
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        if not await _start_unless(recognizer, stop):
+            return
+        # The one line that scripts wait for.
+        print(f"ivr: ready on {url}", flush=True)  # noqa: T201
+        _log.info("ready", url=url)
+        await stop.wait()
+        await _drain_unless(context, hurry)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _start_unless(recognizer: StartableRecognizer, stop: asyncio.Event) -> bool:
+    """Start the recogniser; give up, and say False, where a signal comes first."""
+    starting = asyncio.ensure_future(recognizer.start())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        return False
+    starting.result()
+    return True
+
+
+async def _drain_unless(context: Context, hurry: asyncio.Event) -> None:
+    """Let the calls finish, up to the deadline or a second signal."""
+    _log.info("draining", calls=len(context.calls))
+    draining = asyncio.ensure_future(drain(context, context.settings.server.drain_s))
+    hurrying = asyncio.ensure_future(hurry.wait())
+    await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    if not draining.done():
+        for stream in list(context.streams):
+            stream.shut_down()
+    hurrying.cancel()
+    finished = await draining
+    _log.info("drained", calls_closed=not finished)

@@ -1,0 +1,87 @@
+"""Call tokens: a media stream must show one that the voice webhook gave out, once, in time.
+
+The media socket has no other guard: whoever opens it could otherwise place calls. Tokens are kept
+as digests, so that neither a heap dump nor the time of a look-up helps to guess one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from ivr.errors import Overloaded
+
+_TOKEN_BYTES: Final = 24  # 192 bits: not to be guessed within the life of the token
+_MAX_OUTSTANDING: Final = 10_000  # webhooks of a minute on any plausible server
+
+
+class TokenVerdict(StrEnum):
+    """What a shown token is worth; the value of a refusal is its counter's name."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "bad_token"
+    EXPIRED = "expired_token"
+    OTHER_CALL = "token_of_another_call"
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    call_id: str | None
+    expires_at_s: float
+
+
+class CallTokens:
+    """The tokens that were given out and not yet used.
+
+    Args:
+        ttl_s: life of a token, seconds.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, ttl_s: float, clock: Callable[[], float]) -> None:
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._issued: dict[bytes, _Issued] = {}
+
+    def issue(self, call_id: str | None) -> str:
+        """A new token, good for one stream of this call (``None``: of any call).
+
+        Raises:
+            Overloaded: too many were given out and not used.
+        """
+        now = self._clock()
+        # Insertion order is expiry order, since every token lives equally long. Expired ones stay
+        # for one more life, so that a late stream is told "expired" rather than "unknown".
+        for digest, issued in list(self._issued.items()):
+            if issued.expires_at_s + self._ttl_s >= now:
+                break
+            del self._issued[digest]
+        if len(self._issued) >= _MAX_OUTSTANDING:
+            raise Overloaded("too many calls were announced and did not come")
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self._issued[_digest(token)] = _Issued(call_id, now + self._ttl_s)
+        return token
+
+    def redeem(self, token: str, call_id: str) -> TokenVerdict:
+        """Use a token up.
+
+        Args:
+            token: as the stream showed it; any text.
+            call_id: of the stream.
+        """
+        issued = self._issued.pop(_digest(token), None)
+        if issued is None:
+            return TokenVerdict.UNKNOWN
+        if self._clock() >= issued.expires_at_s:
+            return TokenVerdict.EXPIRED
+        if issued.call_id is not None and issued.call_id != call_id:
+            return TokenVerdict.OTHER_CALL
+        return TokenVerdict.ACCEPTED
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

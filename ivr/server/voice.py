@@ -1,0 +1,153 @@
+"""``POST /voice``: the provider asks what to do with a call, and is told to stream it to us.
+
+The answer is TwiML that connects the call to the media socket and hands it a token, without which
+the socket takes no call. Where an auth token is configured, a request without the provider's
+signature is refused before anything in it is believed.
+
+Source: Twilio, "Security: validating requests" and "TwiML <Stream>", 2024.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from xml.sax.saxutils import quoteattr
+
+import structlog
+from aiohttp import web
+
+from ivr.errors import Overloaded
+from ivr.server.context import CONTEXT, Context
+
+_log = structlog.get_logger(__name__)
+
+_CALL_ID = re.compile(r"[A-Za-z0-9._:@+-]{1,128}", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?", re.ASCII)
+_MAX_FIELDS: Final = 200  # Twilio sends about 30
+
+_BUSY = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>'
+
+Fields = list[tuple[str, str]]
+
+
+async def answer_voice(request: web.Request) -> web.Response:
+    """Handle the webhook.
+
+    Returns:
+        200 with TwiML; 400 where the request is no webhook, 403 where its signature is wrong or
+        missing, 413 from aiohttp where it is too large, 503 with a busy signal where no call can be
+        taken (the provider then tries its fallback address, if it has one).
+    """
+    context = request.app[CONTEXT]
+    fields = _parse_form(await request.read())
+    if fields is None:
+        return _refuse(context, 400, "bad_webhook")
+    if not _is_signed(request, fields, context):
+        return _refuse(context, 403, "bad_signature")
+    call_id = dict(fields).get("CallSid")
+    # Without an id the token is good for any call: for trials by hand, where nothing is signed.
+    if call_id is not None and _CALL_ID.fullmatch(call_id) is None:
+        return _refuse(context, 400, "bad_webhook")
+    media_url = _media_url(request, context)
+    if media_url is None:
+        return _refuse(context, 400, "bad_host")
+    refusal = context.refusal()
+    if refusal is None:
+        try:
+            return _accept(context, media_url, call_id)
+        except Overloaded:
+            refusal = "too_many_tokens"
+    return _busy(context, refusal)
+
+
+def _accept(context: Context, media_url: str, call_id: str | None) -> web.Response:
+    token = context.tokens.issue(call_id)
+    context.counters.add("webhooks", "answered")
+    _log.info("call_announced", call_id=call_id)
+    return web.Response(text=_connect(media_url, token), content_type="text/xml")
+
+
+def sign(auth_token: str, url: str, fields: Fields) -> str:
+    """The provider's signature of a webhook.
+
+    Args:
+        auth_token: of the account.
+        url: the public address, as the provider knows it.
+        fields: of the form, in any order; a repeated one counts once per different value.
+
+    Returns:
+        Base64 of HMAC-SHA1, as in X-Twilio-Signature.
+    """
+    text = url + "".join(name + value for name, value in sorted(set(fields)))
+    digest = hmac.new(auth_token.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha1)
+    return base64.b64encode(digest.digest()).decode("ascii")
+
+
+def _is_signed(request: web.Request, fields: Fields, context: Context) -> bool:
+    auth_token = context.settings.twilio.auth_token
+    if auth_token is None:
+        return True
+    given = request.headers.get("X-Twilio-Signature", "").encode("utf-8", "surrogateescape")
+    # The address comes from the configuration: behind a proxy, Host and scheme are others'. The
+    # path is taken as sent, since a re-encoded one has another signature.
+    public_url = (context.settings.server.public_url or "").rstrip("/")
+    url = public_url + request.raw_path
+    # Twilio signs some addresses without their port.
+    secret = auth_token.get_secret_value()
+    right = [sign(secret, form, fields).encode() for form in (url, _without_port(url))]
+    return any(hmac.compare_digest(given, signature) for signature in right)
+
+
+def _without_port(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=re.sub(r":\d+$", "", parts.netloc)))
+
+
+def _parse_form(body: bytes) -> Fields | None:
+    try:
+        return parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except ValueError:
+        return None
+
+
+def _media_url(request: web.Request, context: Context) -> str | None:
+    public_url = context.settings.server.public_url
+    if public_url is not None:
+        return "ws" + public_url.rstrip("/").removeprefix("http") + "/media"
+    if _HOST.fullmatch(request.host) is None:
+        return None
+    forwarded = request.headers.get("X-Forwarded-Proto", "")
+    scheme = "wss" if request.secure or forwarded == "https" else "ws"
+    return f"{scheme}://{request.host}/media"
+
+
+def _connect(media_url: str, token: str) -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f"<Response><Connect><Stream url={quoteattr(media_url)}>"
+        f'<Parameter name="token" value={quoteattr(token)}/>'
+        "</Stream></Connect></Response>"
+    )
+
+
+def _refuse(context: Context, status: int, reason: str) -> web.Response:
+    context.counters.add("refusals", reason)
+    _log.warning("webhook_refused", reason=reason)
+    return web.Response(status=status, text=reason)
+
+
+def _busy(context: Context, reason: str) -> web.Response:
+    context.counters.add("refusals", reason)
+    _log.warning("webhook_refused", reason=reason)
+    headers = {"Retry-After": "5"}
+    return web.Response(status=503, text=_BUSY, content_type="text/xml", headers=headers)

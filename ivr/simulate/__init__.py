@@ -1,0 +1,1 @@
+"""The simulated caller: scripts, the phone, the provider-shaped stream, the report."""

@@ -1,0 +1,327 @@
+"""Evaluation: recordings through the live path, and what came out.
+
+    ivr evaluate MANIFEST.csv [--grammar builtin:digits?length=8] [--json]
+
+Theory of operation: each file becomes a call's audio: half a second of line, the recording, two seconds of
+line; mu-law there and back; the same endpointer and the same engine as a live call. The words of its
+utterances are joined and read by the grammar (by the natural reading where none is given). Files run in
+worker processes; one broken file is one line, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import multiprocessing
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ivr.asr.engine import Engine
+from ivr.audio.g711 import mulaw_decode, mulaw_encode
+from ivr.audio.wav import read_speech
+from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
+from ivr.errors import AudioError, ConfigError
+from ivr.grammar.grammar import parse_grammar
+from ivr.grammar.interpret import interpret
+from ivr.recognition import Recognition
+
+NATURAL = "builtin:natural"
+LINE_BEFORE = 4_000  # samples: 0.5 s
+LINE_AFTER = 16_000  # 2 s, longer than any silence that ends an utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row of the manifest."""
+
+    file: Path
+    digits: str
+    words: str
+    speaker: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came out for one file.
+
+    Attributes:
+        value: digits, ``yes``, ``no``, or "" when no number was accepted.
+        words: all that was heard.
+        confidence: of the value; 0 where there is none.
+        latency_ms: from the end of speech to the decision: the silence waited for and the computing.
+        compute_ms: the computing alone.
+        error: why the file could not be used.
+    """
+
+    value: str = ""
+    words: str = ""
+    confidence: float = 0.0
+    latency_ms: float | None = None
+    compute_ms: float | None = None
+    error: str = ""
+
+
+def read_manifest(path: Path) -> list[Item]:
+    """Reads a manifest.
+
+    Raises:
+        ConfigError: it is missing, empty, or lacks a column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = {"file", "digits"} - set(reader.fieldnames or ())
+            if missing:
+                raise ConfigError(
+                    f"{path} lacks the column {' and '.join(sorted(missing))}; a manifest has file, "
+                    "digits, and optionally words, speaker, group"
+                )
+            rows = list(reader)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    if not rows:
+        raise ConfigError(f"{path} lists no file")
+    items = []
+    for line, row in enumerate(rows, start=2):
+        digits = re.sub(r"[\s-]", "", row["digits"] or "").lower()
+        if not row["file"] or not re.fullmatch(r"\d*|yes|no", digits):
+            raise ConfigError(
+                f"{path}, line {line}: needs a file, and digits that are 0-9, yes, no or empty"
+            )
+        file = path.parent / row["file"]
+        words, speaker, group = (row.get(key) or "" for key in ("words", "speaker", "group"))
+        items.append(Item(file, digits, words, speaker, group))
+    return items
+
+
+class Listener:
+    """Hears a recording as a live call would.
+
+    Args:
+        engine: the recogniser.
+        grammar: grammar URI of the question.
+        end_silence_ms: silence that ends an utterance.
+    """
+
+    def __init__(self, engine: Engine, grammar: str, end_silence_ms: int) -> None:
+        self._engine, self._grammar = engine, grammar
+        self._settings = EndpointSettings(end_silence_ms=end_silence_ms)
+
+    def hear(self, file: Path) -> Answer:
+        """What a call would have taken from this recording."""
+        try:
+            recording = read_speech(file)
+        except AudioError as error:
+            return Answer(error=str(error))
+        silence = np.zeros(LINE_BEFORE, np.int16), np.zeros(LINE_AFTER, np.int16)
+        line = mulaw_decode(mulaw_encode(np.concatenate([silence[0], recording, silence[1]])))
+        endpointer = Endpointer(self._settings)
+        values, words, confidence = [], [], 1.0
+        latency_ms = compute_ms = None
+        for event in endpointer.feed(line) + endpointer.finish():
+            if not isinstance(event, UtteranceEnded):
+                continue
+            started = time.perf_counter()
+            recognition = self._engine.recognize(event.samples, self._grammar)
+            compute_ms = (time.perf_counter() - started) * 1000
+            latency_ms = (event.at_sample - event.speech_end_sample) / 8 + compute_ms
+            value, sure = self._read(recognition)
+            if value:
+                values.append(value)
+                confidence = min(confidence, sure)
+            words.append(recognition.best.text)
+        value = self._join(values)
+        return Answer(
+            value, " ".join(words), confidence if value else 0.0, latency_ms, compute_ms
+        )
+
+    def _read(self, recognition: Recognition) -> tuple[str, float]:
+        answer = interpret(parse_grammar(self._grammar), recognition)
+        return (answer.value, answer.confidence) if answer else ("", 0.0)
+
+    def _join(self, values: list[str]) -> str:
+        numbers = [value for value in values if value.isdigit()]
+        return "".join(numbers) if numbers else (values[-1] if values else "")
+
+
+def _load(folder: Path | None, grammar: str, end_silence_ms: int) -> None:
+    global _listener  # noqa: PLW0603 - one listener a worker process
+    _listener = Listener(Engine(folder), grammar, end_silence_ms)
+
+
+def _hear(file: Path) -> Answer:
+    return _listener.hear(file)
+
+
+_listener: Listener
+
+
+def hear_all(
+    items: Sequence[Item],
+    folder: Path | None,
+    grammar: str = NATURAL,
+    *,
+    end_silence_ms: int = 1_200,
+    workers: int = 1,
+) -> Iterator[Answer]:
+    """Answers in the order of the items, as they come.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        ConfigError: the grammar is not one.
+    """
+    parse_grammar(grammar)
+    if workers == 1:
+        listener = Listener(Engine(folder), grammar, end_silence_ms)
+        yield from (listener.hear(item.file) for item in items)
+        return
+    Engine(folder)  # a bad model shows here, not in a dying worker
+    context = multiprocessing.get_context("spawn")
+    arguments = (folder, grammar, end_silence_ms)
+    with ProcessPoolExecutor(workers, context, initializer=_load, initargs=arguments) as pool:
+        yield from pool.map(_hear, [item.file for item in items], chunksize=8)
+
+
+def edits(expected: Sequence[str], heard: Sequence[str]) -> tuple[int, int, int]:
+    """Substitutions, insertions and deletions of the cheapest alignment."""
+    # Each cell: (cost, substitutions, insertions, deletions); ties go to substitutions.
+    row = [(j, 0, j, 0) for j in range(len(heard) + 1)]
+    for i, wanted in enumerate(expected, start=1):
+        previous, row = row, [(i, 0, 0, i)]
+        for j, got in enumerate(heard, start=1):
+            cost, subs, ins, dels = previous[j - 1]
+            same = wanted == got
+            choices = [(cost + (not same), subs + (not same), ins, dels)]
+            cost, subs, ins, dels = row[j - 1]
+            choices.append((cost + 1, subs, ins + 1, dels))
+            cost, subs, ins, dels = previous[j]
+            choices.append((cost + 1, subs, ins, dels + 1))
+            row.append(min(choices, key=lambda cell: cell[0]))
+    _, substitutions, insertions, deletions = row[-1]
+    return substitutions, insertions, deletions
+
+
+@dataclass
+class Tally:
+    """Counts over some files."""
+
+    files: int = 0
+    with_number: int = 0
+    right: int = 0
+    digits: int = 0
+    substitutions: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    without_number: int = 0
+    false_accepts: int = 0
+
+    def add(self, digits: str, heard: str) -> None:
+        """Counts one file."""
+        self.files += 1
+        if not digits:
+            self.without_number += 1
+            self.false_accepts += bool(heard)
+            return
+        self.with_number += 1
+        self.right += heard == digits
+        self.digits += len(_symbols(digits))
+        substitutions, insertions, deletions = edits(_symbols(digits), _symbols(heard))
+        self.substitutions += substitutions
+        self.insertions += insertions
+        self.deletions += deletions
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures; a share of nothing is None."""
+        errors = self.substitutions + self.insertions + self.deletions
+        return {
+            "files": self.files,
+            "string_accuracy": _share(self.right, self.with_number),
+            "digit_error_rate": _share(errors, self.digits),
+            "substitutions": self.substitutions,
+            "insertions": self.insertions,
+            "deletions": self.deletions,
+            "false_accept_rate": _share(self.false_accepts, self.without_number),
+        }
+
+
+def _symbols(value: str) -> list[str]:
+    """Digits count one by one, "yes" and "no" as one symbol."""
+    return list(value) if value.isdigit() else [value] if value else []
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 5) if whole else None
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float | None]:
+    """p50, p95 and p99 by nearest rank."""
+    ordered = sorted(values)
+    return {
+        f"p{share}": round(ordered[math.ceil(len(ordered) * share / 100) - 1], 1)
+        if ordered
+        else None
+        for share in (50, 95, 99)
+    }
+
+
+@dataclass
+class Report:
+    """The figures of an evaluation; `as_dict` is what `--json` prints."""
+
+    confidence_level: float
+    total: Tally = field(default_factory=Tally)
+    groups: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    speakers: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    latency_ms: list[float] = field(default_factory=list)
+    compute_ms: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, item: Item, answer: Answer) -> None:
+        """Counts one file; an answer below the confidence level is none."""
+        if answer.error:
+            self.errors.append(answer.error)
+            return
+        heard = answer.value if answer.confidence >= self.confidence_level else ""
+        for tally in (
+            self.total,
+            *([self.groups[item.group]] if item.group else []),
+            *([self.speakers[item.speaker]] if item.speaker else []),
+        ):
+            tally.add(item.digits, heard)
+        if answer.latency_ms is not None and answer.compute_ms is not None:
+            self.latency_ms.append(answer.latency_ms)
+            self.compute_ms.append(answer.compute_ms)
+        self.results.append(
+            {
+                "file": str(item.file),
+                "group": item.group,
+                "digits": item.digits,
+                "heard": answer.value,
+                "words": answer.words,
+                "confidence": round(answer.confidence, 4),
+            }
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object that `ivr evaluate --json` prints."""
+        return {
+            **self.total.as_dict(),
+            "confidence_level": self.confidence_level,
+            "latency_ms": percentiles(self.latency_ms),
+            "compute_ms": percentiles(self.compute_ms),
+            "groups": {name: tally.as_dict() for name, tally in sorted(self.groups.items())},
+            "speakers": {name: tally.as_dict() for name, tally in sorted(self.speakers.items())},
+            "errors": self.errors,
+        }

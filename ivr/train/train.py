@@ -1,0 +1,263 @@
+"""Training: from packed speech to a checkpoint, resumable, with an ETA.
+
+    ivr train --data DIR --out runs/first                 # pack, train, export
+    ivr train --out runs/first                            # goes on where it stopped
+
+Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. Forward and backward run on a bfloat16
+copy of the weights (on a processor with AMX 1.6x faster than autocast, which converts at every layer); AdamW
+steps the float32 originals. The rate warms up, stays, and falls to nothing over the last third of the steps, so a stopped run
+can be given more steps without having been annealed too early. An exponential average of the weights
+is what gets exported (checkpoint averaging). Everything needed to go on lies in `checkpoint.pt`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ivr.asr.tokens import BLANK, VOCABULARY, encode
+from ivr.errors import ConfigError, ModelError
+from ivr.train.channel import ChannelSettings
+from ivr.train.corpus import Mixer, PackedSet
+from ivr.train.loader import IGNORE, Batch, Utterances, features_of, open_loader
+from ivr.train.network import NumericWhisper, Shape, spec_augment
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Hyper-parameters; docs/explanation/training-log.md says what each was chosen by."""
+
+    steps: int = 12_000
+    batch_s: float = 96.0  # seconds of audio in a batch
+    peak_rate: float = 1.5e-3
+    warmup_steps: int = 400
+    decay_share: float = 0.35
+    weight_decay: float = 0.02
+    ctc_weight: float = 0.6
+    label_smoothing: float = 0.05
+    clip_norm: float = 2.0
+    ema_decay: float = 0.999
+    seed: int = 1
+    workers: int = 1
+    threads: int = 1
+    save_every: int = 250
+    check_every: int = 500
+
+
+def learning_rate(settings: TrainSettings, step: int) -> float:
+    """Warm-up, plateau, and a straight fall over the last `decay_share` of the steps."""
+    if step < settings.warmup_steps:
+        return settings.peak_rate * (step + 1) / settings.warmup_steps
+    decay_steps = settings.steps * settings.decay_share
+    left = (settings.steps - step) / max(decay_steps, 1.0)
+    return settings.peak_rate * min(1.0, max(left, 0.0)) + 1e-6
+
+
+def loss_of(model: NumericWhisper, batch: Batch, settings: TrainSettings) -> Tensor:
+    """CTC and decoder loss of one batch."""
+    states = model.encode(batch.features)
+    logits = model.decode(states, batch.decoder_input)
+    log_probs = model.ctc(states).transpose(0, 1)
+    n_frames = torch.full((log_probs.shape[1],), log_probs.shape[0])
+    ctc = functional.ctc_loss(
+        log_probs, batch.ctc_targets, n_frames, batch.ctc_lengths, BLANK, zero_infinity=True
+    )
+    decoder = functional.cross_entropy(
+        logits.float().flatten(0, 1),
+        batch.decoder_target.flatten(),
+        ignore_index=IGNORE,
+        label_smoothing=settings.label_smoothing,
+    )
+    return settings.ctc_weight * ctc + (1 - settings.ctc_weight) * decoder
+
+
+def greedy(log_probs: Tensor) -> list[int]:
+    """The best CTC path [n_frames, vocabulary] with repeats and blanks taken out."""
+    best = log_probs.argmax(dim=-1).tolist()
+    return [
+        token
+        for position, token in enumerate(best)
+        if token != BLANK and (position == 0 or token != best[position - 1])
+    ]
+
+
+@torch.no_grad()
+def check(model: NumericWhisper, sets: dict[str, PackedSet], limit: int = 600) -> dict[str, float]:
+    """Share of utterances whose words are all right, by greedy CTC, on clean recordings."""
+    model.eval()
+    result = {}
+    for name, packed in sets.items():
+        clips = packed.clips[:: max(1, len(packed.clips) // limit)]
+        right = 0
+        for clip in clips:
+            samples = packed.load(clip)
+            features = features_of(samples, model.shape.n_mels, model.shape.stack)
+            states = model.encode(torch.from_numpy(features)[None])
+            right += greedy(model.ctc(states)[0]) == encode(clip.words)
+        result[name] = right / max(1, len(clips))
+    model.train()
+    return result
+
+
+class Trainer:
+    """One training run in a folder.
+
+    Args:
+        out: the run's folder: checkpoint.pt, log.jsonl.
+        settings: hyper-parameters.
+        shape: the model's size; ignored where a checkpoint is resumed.
+        mixer: what to train on.
+        channel: the telephone.
+        checks: sets to look at now and then; never trained on.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        settings: TrainSettings,
+        shape: Shape,
+        mixer: Mixer,
+        channel: ChannelSettings,
+        checks: dict[str, PackedSet],
+    ) -> None:
+        self.out, self.settings, self.checks = out, settings, checks
+        self.mixer, self.channel = mixer, channel
+        out.mkdir(parents=True, exist_ok=True)
+        torch.set_num_threads(settings.threads)
+        torch.manual_seed(settings.seed)
+        saved = self._saved()
+        self.step = saved["step"] if saved else 0
+        self.model = NumericWhisper(Shape(**saved["shape"]) if saved else shape)
+        if not saved:
+            first = next(iter(self._utterances()))
+            self.model.initialise(first.features.mean(dim=(0, 2)))
+        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        decayed = [p for p in self.model.parameters() if p.ndim >= 2 and p.requires_grad]
+        plain = [p for p in self.model.parameters() if p.ndim < 2 and p.requires_grad]
+        self.half = NumericWhisper(self.model.shape).to(torch.bfloat16)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": settings.weight_decay},
+                {"params": plain, "weight_decay": 0.0},
+            ],
+            lr=settings.peak_rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+        if saved:
+            self.model.load_state_dict(saved["model"])
+            self.average = saved["average"]
+            self.optimizer.load_state_dict(saved["optimizer"])
+        self._copy_to_half()
+
+    def _utterances(self) -> Utterances:
+        shape = self.model.shape
+        return Utterances(
+            self.mixer,
+            self.channel,
+            # A resumed run draws new utterances instead of the ones it began with.
+            seed=self.settings.seed * 1_000_003 + self.step,
+            batch_s=self.settings.batch_s,
+            n_mels=shape.n_mels,
+            stack=shape.stack,
+            first_batch=self.step,
+        )
+
+    def _copy_to_half(self) -> None:
+        with torch.no_grad():
+            halves, wholes = list(self.half.parameters()), list(self.model.parameters())
+            torch._foreach_copy_(halves, wholes)
+
+    def _saved(self) -> dict[str, Any] | None:
+        path = self.out / "checkpoint.pt"
+        if not path.is_file():
+            return None
+        try:
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError) as error:
+            raise ModelError(f"{path} is broken ({error}); remove it to start anew") from error
+        if saved["vocabulary"] != list(VOCABULARY):
+            raise ConfigError(f"{path} was trained with another vocabulary; use a new --out folder")
+        return saved
+
+    def save(self) -> None:
+        """Writes the checkpoint; a crash meanwhile leaves the old one whole."""
+        partial = self.out / "checkpoint.partial"
+        torch.save(
+            {
+                "step": self.step,
+                "shape": self.model.shape.as_dict(),
+                "vocabulary": list(VOCABULARY),
+                "settings": asdict(self.settings),
+                "model": self.model.state_dict(),
+                "average": self.average,
+                "optimizer": self.optimizer.state_dict(),
+            },
+            partial,
+        )
+        partial.replace(self.out / "checkpoint.pt")
+
+    def averaged(self) -> NumericWhisper:
+        """The model with the averaged weights, ready to export."""
+        model = NumericWhisper(self.model.shape)
+        model.load_state_dict(self.average)
+        return model.eval()
+
+    def run(self, report: Callable[[dict[str, Any]], None]) -> None:
+        """Trains up to `settings.steps`; `report` gets a row of figures every 50 steps."""
+        settings = self.settings
+        generator = torch.Generator().manual_seed(settings.seed + self.step)
+        self.half.train()
+        started, first_step, losses, utterances = time.monotonic(), self.step, [], 0
+        for batch in open_loader(self._utterances(), settings.workers):
+            if self.step >= settings.steps:
+                break
+            losses.append(self._train_on(batch, generator))
+            utterances += batch.features.shape[0]
+            self.step += 1
+            if self.step % 50 == 0:
+                elapsed_s = time.monotonic() - started
+                done = self.step - first_step
+                row: dict[str, Any] = {
+                    "step": self.step,
+                    "loss": round(sum(losses[-50:]) / len(losses[-50:]), 4),
+                    "rate": round(learning_rate(settings, self.step), 7),
+                    "utterances_per_s": round(utterances / elapsed_s, 1),
+                    "eta_s": round(elapsed_s / done * (settings.steps - self.step)),
+                }
+                if self.step % settings.check_every == 0 or self.step == settings.steps:
+                    row |= check(self.averaged(), self.checks)
+                with (self.out / "log.jsonl").open("a") as log:
+                    log.write(json.dumps(row) + "\n")
+                report(row)
+            if self.step % settings.save_every == 0:
+                self.save()
+        self.save()
+
+    def _train_on(self, batch: Batch, generator: torch.Generator) -> float:
+        settings = self.settings
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(settings, self.step)
+        features = spec_augment(batch.features, self.model.shape.n_mels, generator)
+        loss = loss_of(self.half, replace(batch, features=features.bfloat16()), settings)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for half, whole in zip(self.half.parameters(), self.model.parameters(), strict=True):
+            whole.grad = None if half.grad is None else half.grad.float()
+            half.grad = None
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
+        self.optimizer.step()
+        self._copy_to_half()
+        # A short memory at first, or the average would remember the random start.
+        decay = min(settings.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+        return float(loss.detach())
