@@ -2,19 +2,22 @@
 
 Theory of operation, along the data path:
 
-    frame -> G.711 -> VAD -> endpointer -> utterance -> recognizer -> grammar -> call flow -> prompt -> frame
+    frame -> G.711 -> VAD -> endpointer -> utterance
+          -> recognizer -> grammar -> call flow -> prompt -> frame
 
-A `Call` takes what happened (`receive` a provider event, `recognized` an utterance, `tick` of a stalled
-stream) and returns what to do (`Action`s). It reads no clock: its time is the number of samples received,
-so a recording of the wire replays to the same decisions whatever the chunking. A collection goes through
+A `Call` takes what happened (`receive` a provider event, `recognized` an utterance, `tick` of a
+stalled stream) and returns what to do (`Action`s). It reads no clock: its time is the number of
+samples received, so a recording of the wire replays to the same decisions whatever the chunking. A
+collection goes through
 
     prompting --mark--> waiting --speech--> speaking --pause--> pausing --decision--> next turn
         |                  |                                       |
         +---- barge-in ----+------------ noinput timer             +-- speech resumes -> speaking
 
-In a pause the utterance so far is recognised provisionally. A complete answer that cannot grow is taken
-at once; one that can grow waits `complete_timeout_s`; an incomplete one waits `incomplete_timeout_s`, so
-that a caller who pauses between groups is not cut off. Keys go by the rules of VoiceXML 2.x appendix D.
+In a pause the utterance so far is recognised provisionally. A complete answer that cannot grow is
+taken at once; one that can grow waits `complete_timeout_s`; an incomplete one waits
+`incomplete_timeout_s`, so that a caller who pauses between groups is not cut off. Keys go by the
+rules of VoiceXML 2.x appendix D.
 """
 
 from __future__ import annotations
@@ -91,8 +94,8 @@ class CallSettings:
 
     Attributes:
         endpoint: how speech is told from silence.
-        mark_timeout_s: stream time after which a mark that never came counts as played; longer than any
-            prompt, since a lost mark must not hang a call.
+        mark_timeout_s: stream time after which a mark that never came counts as played; longer
+            than any prompt, since a lost mark must not hang a call.
         stall_timeout_s: wall time without a frame after which the stream counts as dead.
     """
 
@@ -152,8 +155,8 @@ class Call:
         flow: the call flow; a live call keeps the one it began with.
         settings: endpointing and time limits.
 
-    State: `receive(StreamStarted)` begins the dialogue; after `Hangup` or `StreamStopped` every method
-    returns no action. `turns`, `outcome` and `variables` are the record.
+    State: `receive(StreamStarted)` begins the dialogue; after `Hangup` or `StreamStopped` every
+    method returns no action. `turns`, `outcome` and `variables` are the record.
     Latency: decisions fall on frame boundaries (20 ms).
     Invariant: actions do not depend on how the audio was cut into messages.
     """
@@ -167,7 +170,6 @@ class Call:
         self._endpointer = Endpointer(self.settings.endpoint)
         self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
         self._clock = 0
-        self._listen_from = 0
         self._utterances = 0
         self._marks = 0
         self._collection: _Collection | None = None
@@ -188,8 +190,7 @@ class Call:
         """Takes a provider event.
 
         Raises:
-            StateError: media, keys or marks before StreamStarted, or a second StreamStarted; a dialect
-                refuses these before they get here.
+            StateError: a second StreamStarted; a dialect refuses it before they get here.
         """
         if self.ended:
             return []
@@ -259,26 +260,32 @@ class Call:
         return actions
 
     def _hear_frame(self, frame: NDArray[np.int16]) -> list[Action]:
+        # The endpointer hears every frame, asked or not: it learns the line's noise meanwhile.
+        events = self._endpointer.feed(frame)
         collection = self._collection
-        if collection is None or collection.keys or not collection.collect.speech:
-            return []
-        prompting = collection.noinput_at is None
-        if collection.ended or (prompting and not collection.collect.bargein):
+        if collection is None or not self._listens(collection):
             return []
         actions: list[Action] = []
-        for event in self._endpointer.feed(frame):
+        for event in events:
             match event:
                 case SpeechStarted():
                     actions += self._barge_in(collection)
                 case SpeechResumed():
                     collection.pending = collection.heard = None
                 case SpeechPaused(speech_end_sample=end, samples=samples):
-                    collection.last_input_at = self._listen_from + end
+                    collection.last_input_at = end
                     actions += self._ask_recognizer(collection, samples, provisional=True)
                 case UtteranceEnded(speech_end_sample=end, samples=samples, too_long=too_long):
-                    collection.last_input_at = self._listen_from + end
+                    collection.last_input_at = end
                     actions += self._utterance_ended(collection, samples, too_long)
         return actions
+
+    @staticmethod
+    def _listens(collection: _Collection) -> bool:
+        """Whether speech is an answer now: not among keys, nor over a prompt that forbids it."""
+        if collection.keys or collection.ended or not collection.collect.speech:
+            return False
+        return collection.noinput_at is not None or collection.collect.bargein
 
     def _utterance_ended(
         self, collection: _Collection, samples: NDArray[np.int16], too_long: bool
@@ -332,7 +339,7 @@ class Call:
     def _listen_on(self, collection: _Collection) -> list[Action]:
         """A cough, a door: the endpointer heard something, the recogniser no word. Keep waiting."""
         collection.ended, collection.heard, collection.pending = False, None, None
-        self._restart_endpointer(collection.collect)
+        self._await_utterance(collection.collect)
         if collection.noinput_at is not None:
             no_input = int(collection.collect.no_input_timeout_s * 1000) * SAMPLES_PER_MS
             collection.noinput_at = self._clock + no_input
@@ -357,7 +364,7 @@ class Call:
             raise StateError("a turn collects or ends")
         grammar = parse_grammar(turn.collect.grammar)
         self._collection = _Collection(turn.collect, grammar, turn.prompts, mark)
-        self._restart_endpointer(turn.collect)
+        self._await_utterance(turn.collect)
         if mark is None:
             self._start_waiting(self._collection)
         if turn.collect.dtmf and self._typed_ahead:
@@ -399,11 +406,11 @@ class Call:
         self._start_waiting(collection)
         return [Clear()]
 
-    def _restart_endpointer(self, collect: Collect) -> None:
-        self._endpointer.reset()
+    def _await_utterance(self, collect: Collect) -> None:
+        """Drops the utterance in progress, if any; what was learnt of the line's noise stays."""
+        self._endpointer.finish()
         self._endpointer.set_end_silence_ms(int(collect.incomplete_timeout_s * 1000))
         self._endpointer.set_max_speech_ms(int(collect.max_speech_timeout_s * 1000))
-        self._listen_from = self._clock
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -439,9 +446,7 @@ class Call:
         confidence = 0.0 if value is None else 1.0
         keys, mode = collection.keys, InputMode.DTMF
         barged_in = collection.barged_in
-        return self._decide(
-            Collected(cause, value, keys, confidence, mode, barged_in, latency_ms)
-        )
+        return self._decide(Collected(cause, value, keys, confidence, mode, barged_in, latency_ms))
 
     # -- time and ends ------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 """The command line: one function a command, each a call into the room that does the work.
 
-Rooms are imported inside the commands, so that `ivr --help` is quick and serving never imports torch.
+Rooms are imported inside the commands: `ivr --help` is quick, and serving never imports torch.
 """
 
-# ruff: noqa: PLC0415 - see above
+# ruff: noqa: PLC0415, PLR0917 - see above; a typer command's options are its arguments
 from __future__ import annotations
 
 import json
@@ -20,7 +20,7 @@ from ivr.errors import ConfigError, IvrError
 
 app = typer.Typer(
     name="ivr",
-    help="A telephony voice server that hears numbers: 8 kHz call audio in, digits out, on the CPU.",
+    help="A telephony voice server that hears numbers: call audio in, digits out, on the CPU.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -97,9 +97,7 @@ def demo(
     """
     from ivr.simulate.demo import run_demo
 
-    raise typer.Exit(
-        run_demo(scripts=scripts, flow=flow, record_dir=record, json_output=as_json)
-    )
+    raise typer.Exit(run_demo(scripts=scripts, flow=flow, record_dir=record, json_output=as_json))
 
 
 @app.command()
@@ -238,6 +236,36 @@ def train(
             json_output=as_json,
         )
     )
+
+
+@app.command()
+def testsets(
+    packed: Annotated[Path, typer.Argument(help="Packed speech: RUN/cache/packed of a training.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the WAV files and manifest.csv.")],
+    seed: Annotated[int, typer.Option(help="Repeats the sets.")] = 1,  # noqa: PT028 - no test
+) -> None:
+    """Make evaluation sets of speakers kept out of training: words, strings, noise, connected."""
+    from ivr.train.testsets import make_testsets
+
+    typer.echo(make_testsets(packed, out, seed))
+
+
+@app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Folder of the model; its model.json changes.")],
+    manifest: Annotated[Path, typer.Argument(help="Recordings of speakers kept out of training.")],
+) -> None:
+    """Fit the decoding constants and the confidence curve of a model to recordings."""
+    from rich.progress import Progress
+
+    from ivr.train.calibrate import calibrate as fit_model
+    from ivr.train.evaluate import read_manifest
+
+    items = read_manifest(manifest)
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("hearing", total=len(items))
+        fitted = fit_model(model, items, lambda done: progress.update(task, completed=done))
+    typer.echo(json.dumps(fitted.decoding.__dict__))
 
 
 @app.command()

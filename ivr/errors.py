@@ -3,7 +3,7 @@
     IvrError
     ├── ConfigError        configuration, manifest or command line: the user's to mend
     │   └── FlowError      a call-flow file, with file and line
-    ├── ProtocolError      the peer broke the wire protocol; the only error a dialect raises on input
+    ├── ProtocolError      the peer broke the wire protocol; all that a dialect may raise
     ├── AudioError         a recording that cannot be decoded
     ├── ModelError         the model is missing, altered or of the wrong kind
     ├── StateError         our own bug: a method called in a state that forbids it
@@ -54,5 +54,5 @@ class StateError(IvrError):
     """A method was called in a state that forbids it: a bug in `ivr`."""
 
 
-class Overloaded(IvrError):
+class Overloaded(IvrError):  # noqa: N818 - it is what happened
     """There is no capacity for this now."""

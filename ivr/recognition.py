@@ -1,8 +1,8 @@
 """What was heard, and why a collection ended: values only, imported by everyone.
 
-A `Recognition` is what the recogniser says of one utterance: an N-best list of *spoken words*. Turning
-words into a number is the grammar's work (`ivr.grammar`), which yields an `Interpretation`. What the call
-flow receives in the end is a `Collected`.
+A `Recognition` is what the recogniser says of one utterance: an N-best list of *spoken words*.
+Turning words into a number is the grammar's work (`ivr.grammar`), which yields an `Interpretation`.
+What the call flow receives in the end is a `Collected`.
 """
 
 from __future__ import annotations

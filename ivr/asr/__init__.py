@@ -1,1 +1,1 @@
-"""The numeric Whisper: tokens, beam search, engine and worker pool. No torch: serving needs none."""
+"""The numeric Whisper: tokens, beam search, engine, worker pool. Serving needs no torch."""

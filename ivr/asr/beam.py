@@ -1,11 +1,11 @@
 """CTC prefix beam search, free or held exactly to a grammar.
 
-Theory of operation: CTC gives, for each encoder frame, the probability of every word and of the blank. Many
-frame-by-frame paths spell the same words; the search keeps the most probable word sequences (prefixes)
-and sums over the paths of each (Graves 2006; Hannun et al. 2014). With a grammar, a prefix also carries the
-grammar's state, and a word that would kill the state is never appended: what comes out is accepted or
-nothing. True repeats (7777) survive because the blank between them is a frame of its own; runaway repeats
-cannot happen because every word needs frames.
+Theory of operation: CTC gives, for each encoder frame, the probability of every word and of the
+blank. Many frame-by-frame paths spell the same words; the search keeps the most probable word
+sequences (prefixes) and sums over the paths of each (Graves 2006; Hannun et al. 2014). With a
+grammar, a prefix also carries the grammar's state, and a word that would kill the state is never
+appended: what comes out is accepted or nothing. True repeats (7777) survive because the blank
+between them is a frame of its own; runaway repeats cannot happen because every word needs frames.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ivr.asr.tokens import BLANK, OTHER, VOCABULARY
 from ivr.grammar.grammar import Grammar, State
 
 NEVER = -1e30
-# A word below this probability in a frame is not tried there; 1e-4 costs no accuracy on dev strings.
+# A word below this probability in a frame is not tried there; 1e-4 costs no accuracy on dev
+# strings.
 MIN_LOG_PROB = math.log(1e-4)
 # A frame that is blank with this much certainty moves no word.
 SURE_BLANK = math.log(0.9995)
@@ -28,7 +29,7 @@ SURE_BLANK = math.log(0.9995)
 
 @dataclass(slots=True)
 class _Prefix:
-    """Log-probability of a word sequence ending in blank and in its last word, and where it stands."""
+    """Log-probabilities of a word sequence, ending in blank and in its last word, and its state."""
 
     blank: float
     word: float
@@ -73,7 +74,7 @@ def beam_search(
         grown = _step(beams, frame, tokens, grammar)
         best = sorted(grown.items(), key=lambda item: item[1].total, reverse=True)
         beams = dict(best[:beam])
-    found = [(tokens, prefix) for tokens, prefix in beams.items()]
+    found = list(beams.items())
     if grammar is not None:
         found = [item for item in found if item[1].state is not None and item[1].state.complete]
     scored = [(tokens, prefix.total) for tokens, prefix in found]

@@ -1,9 +1,10 @@
 """The engine: samples in, N-best out, on one core.
 
-Theory of operation: 8 kHz samples are resampled to 16 kHz and become log-mel features; the encoder runs once
-over just the audio there is; CTC beam search proposes word sequences, once free and once held to the
-grammar; the Whisper decoder scores all of them in one batched pass; the two scores are joined and normalised
-over the list. The confidence is that probability through a curve fitted on tuning speakers.
+Theory of operation: 8 kHz samples are resampled to 16 kHz and become log-mel features; the encoder
+runs once over just the audio there is; CTC beam search proposes word sequences, once free and once
+held to the grammar; the Whisper decoder scores all of them in one batched pass; the two scores are
+joined and normalised over the list. The confidence is that probability through a curve fitted
+on tuning speakers.
 """
 
 from __future__ import annotations
@@ -32,18 +33,31 @@ MODEL_RATE_HZ = 16_000
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    # Many one-thread workers beat one batched worker, and a spinning thread would steal their cores.
+    # Many one-thread workers beat one batched worker, and a spinning thread would steal cores.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = False  # the arena doubles the memory of a worker for 2 % of speed
+    options.enable_cpu_mem_arena = (
+        False  # the arena doubles the memory of a worker for 2 % of speed
+    )
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise ModelError(f"{path} cannot be loaded: {error}") from error
+
+
+class _Laps:
+    """Milliseconds by stage of one recognition."""
+
+    def __init__(self) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps_ms[stage] = (now - self._last) * 1000
+        self._last = now
 
 
 class Engine:
@@ -82,7 +96,7 @@ class Engine:
     def encode(
         self, features: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Encoder states [1, n_frames, d_model] and CTC log-probabilities [n_frames, vocabulary]."""
+        """Encoder states [1, n_frames, d_model], CTC log-probabilities [n_frames, vocabulary]."""
         states, log_probs = self._encoder.run(None, {"features": features[None]})
         return states, log_probs[0]
 
@@ -112,44 +126,42 @@ class Engine:
             grammar: a grammar URI, such as ``builtin:digits?length=8``.
 
         Returns:
-            The N-best list: free hypotheses and accepted ones compete, so that a question about digits
-            does not turn every noise into one.
+            The N-best list: free hypotheses and accepted ones compete, so that a question about
+            digits does not turn every noise into one.
 
         Raises:
             ConfigError: the grammar is not one.
         """
-        decoding = self.description.decoding
-        clock = [time.perf_counter()]
-
-        def lap() -> float:
-            clock.append(time.perf_counter())
-            return (clock[-1] - clock[-2]) * 1000
-
-        compute_ms: dict[str, float] = {}
+        spent = _Laps()
         features = self.features(samples)
-        compute_ms["mel"] = lap()
+        spent.lap("mel")
         states, log_probs = self.encode(features)
-        compute_ms["encode"] = lap()
-        free = beam_search(log_probs, beam=decoding.beam)
-        held = beam_search(log_probs, beam=decoding.beam, grammar=parse_grammar(grammar))
-        ctc = dict(free[: decoding.n_best]) | dict(held[: decoding.n_best])
-        longest = self.description.max_tokens - 2
-        candidates = [ids for ids in ctc if len(ids) <= longest] or [()]
-        compute_ms["search"] = lap()
-        scores = self.rescore(states, candidates)
+        spent.lap("encode")
+        ctc = self.propose(log_probs, grammar)
+        spent.lap("search")
+        scores = self.rescore(states, list(ctc)).sum(axis=1).tolist()
+        weight = self.description.decoding.ctc_weight
         joined = [
-            decoding.ctc_weight * ctc.get(ids, 0.0)
-            + (1 - decoding.ctc_weight) * float(scores[row].sum())
-            for row, ids in enumerate(candidates)
+            weight * proposed + (1 - weight) * score
+            for proposed, score in zip(ctc.values(), scores, strict=True)
         ]
-        hypotheses, confidence = self._rank(candidates, joined, log_probs)
-        compute_ms["rescore"] = lap()
+        hypotheses, confidence = self._rank(list(ctc), joined, log_probs)
+        spent.lap("rescore")
         return Recognition(
             hypotheses=hypotheses,
             confidence=confidence,
             audio_ms=samples.shape[0] * 1000 // CALL_RATE_HZ,
-            compute_ms=compute_ms,
+            compute_ms=spent.laps_ms,
         )
+
+    def propose(self, log_probs: NDArray[np.float32], grammar: str) -> dict[tuple[int, ...], float]:
+        """The word sequences worth rescoring, with their CTC scores: free ones and accepted ones."""
+        decoding = self.description.decoding
+        free = beam_search(log_probs, beam=decoding.beam)
+        held = beam_search(log_probs, beam=decoding.beam, grammar=parse_grammar(grammar))
+        found = dict(free[: decoding.n_best]) | dict(held[: decoding.n_best])
+        longest = self.description.max_tokens - 2
+        return {ids: score for ids, score in found.items() if len(ids) <= longest} or {(): 0.0}
 
     def _rank(
         self,

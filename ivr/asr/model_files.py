@@ -1,8 +1,8 @@
 """The files of a model: what must be in its folder, and that nobody altered them.
 
-    model.json      what the model is: shape, vocabulary, decoding constants, SHA-256 of the rest
+    model.json      what it is: shape, vocabulary, decoding constants, SHA-256 of the rest
     encoder.onnx    features -> encoder states and CTC log-probabilities
-    decoder.onnx    encoder states and tokens -> log-probability of each token (teacher forcing)
+    decoder.onnx    encoder states and tokens -> log-probability of each token
 """
 
 from __future__ import annotations
@@ -92,15 +92,21 @@ def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
     """
     folder = EMBEDDED if folder is None else folder
     path = folder / "model.json"
-    cure = "reinstall the package" if folder == EMBEDDED else "export the model again with ivr train"
+    cure = (
+        "reinstall the package" if folder == EMBEDDED else "export the model again with ivr train"
+    )
     if not path.is_file():
         raise ModelError(f"no model at {folder}: model.json is missing; {cure}")
     try:
         content = json.loads(path.read_text())
         if content["format"] != FORMAT:
-            raise ModelError(f"{path} has format {content['format']}, this ivr reads {FORMAT}; {cure}")
+            raise ModelError(
+                f"{path} has format {content['format']}, this ivr reads {FORMAT}; {cure}"
+            )
         if content["vocabulary"] != list(VOCABULARY):
-            raise ModelError(f"{path} was trained with another vocabulary than this ivr has; {cure}")
+            raise ModelError(
+                f"{path} was trained with another vocabulary than this ivr has; {cure}"
+            )
         description = ModelDescription(
             name=content["name"],
             n_mels=content["n_mels"],
@@ -118,5 +124,7 @@ def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
         if not (folder / name).is_file():
             raise ModelError(f"the model at {folder} lacks {name}; {cure}")
         if sha256_of(folder / name) != description.sha256.get(name):
-            raise ModelError(f"{folder / name} was altered: its SHA-256 is not model.json's; {cure}")
+            raise ModelError(
+                f"{folder / name} was altered: its SHA-256 is not model.json's; {cure}"
+            )
     return folder, description

@@ -1,10 +1,10 @@
 """A pool of recogniser processes, off the event loop.
 
-Theory of operation: each worker process loads the model once and runs it on one thread; the parent hands
-out utterances and awaits answers. The queue is bounded: when every worker is busy and `queue_limit`
-more utterances wait, a further one is refused (`Overloaded`) rather than letting every caller wait. A
-worker that dies takes the whole executor with it (that is how `ProcessPoolExecutor` fails), so the pool
-starts a new one and tries the utterance once more.
+Theory of operation: each worker process loads the model once and runs it on one thread; the parent
+hands out utterances and awaits answers. The queue is bounded: when every worker is busy and
+`queue_limit` more utterances wait, a further one is refused (`Overloaded`) rather than letting
+every caller wait. A worker that dies takes the whole executor with it (that is how
+`ProcessPoolExecutor` fails), so the pool starts a new one and tries the utterance once more.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class RecognizerPool:
 
         Raises:
             Overloaded: all workers are busy and the queue is full.
-            ModelError: the pool is not running, or the worker died twice over this utterance, or is stuck.
+            ModelError: the pool is not running, or the worker died twice over this
+                utterance, or is stuck.
         """
         if self._executor is None:
             raise ModelError("the recogniser is not running")

@@ -1,8 +1,9 @@
 """The numeric vocabulary: every word the recogniser can write.
 
-The recogniser writes what was *said*; `ivr.grammar` turns it into values. "oh", "nought" and "zero" stay
-apart, so do "fifteen" and "fifty". ``<other>`` stands for a stretch of speech with no word of the
-vocabulary in it, so that a word which is no number has somewhere to go other than to the nearest digit.
+The recogniser writes what was *said*; `ivr.grammar` turns it into values. "oh", "nought" and "zero"
+stay apart, so do "fifteen" and "fifty". ``<other>`` stands for a stretch of speech with no word of
+the vocabulary in it, so that a word which is no number has somewhere to go other than to the
+nearest digit.
 
 The order is part of every trained model: append, never insert.
 """

@@ -1,10 +1,11 @@
 """Log-mel features, the same for training and for serving, for the embedded model and for Whisper.
 
-Theory of operation: 16 kHz samples are cut into 25 ms Hann windows every 10 ms, centred and reflected at
-the edges; the power spectrum of each goes through 80 triangular Slaney filters from 0 to 8 kHz; the log is
-clamped to 80 dB below the loudest cell and scaled to about -1..1. It is Whisper's front end bit for bit
-(within float tolerance), in numpy alone, without the padding to 30 s. Telephone speech leaves the filters
-above 4 kHz at the clamp, which costs little and keeps one front end for every model.
+Theory of operation: 16 kHz samples are cut into 25 ms Hann windows every 10 ms, centred and
+reflected at the edges; the power spectrum of each goes through 80 triangular Slaney filters from 0
+to 8 kHz; the log is clamped to 80 dB below the loudest cell and scaled to about -1..1. It is
+Whisper's front end bit for bit (within float tolerance), in numpy alone, without the padding to 30
+s. Telephone speech leaves the filters above 4 kHz at the clamp, which costs little and keeps one
+front end for every model.
 """
 
 from __future__ import annotations

@@ -33,24 +33,26 @@ class EndpointSettings:
         max_unvoiced_ms: how long speechlike frames widen the utterance after a nucleus: a final "s"
             lasts up to 250 ms. It bounds what noise can add to the end.
         pause_ms: silence after which `SpeechPaused` comes.
-        end_silence_ms: silence after which the utterance ends. Groups of a number are spoken 200 to
-            600 ms apart.
-        grace_ms: how much later it ends while something that may be a soft onset goes on.
-        noise_allowance_ms: how much later it ends on a noisy line. With 200 the share of 8-digit
-            strings cut in two at 10 dB SNR fell from 10 of 60 to 2 of 50.
+        end_silence_ms: silence after which the utterance ends. The default bridges the gaps of a
+            fluent number; whoever knows the grammar lengthens or shortens it.
+        grace_ms: how much later it ends while something that may be a soft onset goes on. Without
+            it 3 instead of 1 of 100 clean 8-digit strings were cut in two.
+        noise_allowance_ms: how much later it ends on a noisy line. Without it 21 instead of 6 of
+            100 8-digit strings at 10 dB SNR were cut in two.
         noisy_db: a line is noisy if the loudest nucleus exceeds the noise gate by less. 10 dB of
             SNR is about 13 dB here.
         pre_roll_ms: audio kept before the first speechlike frame: the softest part of an
             "f" or "th" is under the VAD or the gate.
         post_roll_ms: audio kept after the last: the burst of a final "t" follows its closure.
         max_speech_ms: an utterance is cut off here.
-        min_level_dbfs: frames under this are never speech. The quietest dev words peak at -42 dBFS;
-            at -52 7 % of the words spoken 20 dB softer were lost, at -58 3 %.
+        min_level_dbfs: frames under this are never speech. At -52, 7 of 100 dev words made
+            20 dB softer were lost, at -58 4 (150 words each).
         over_median_db: a frame is speechlike so far over the noise's median level...
         over_loud_db: ...and over its 90th percentile.
         loud_db: a frame so far over the median is loud.
-        min_periodicity: a frame is a nucleus from this periodicity on; at 0.56 some one minute in
-            two of steady noise starts an utterance and 99 % of clean words have three nuclei.
+        min_periodicity: a frame is a nucleus from this periodicity on. At 0.56 noise recordings
+            start 0.6 utterances a minute, most of them the one of water, and every clean word
+            is heard.
         min_periodicity_loud: the same for loud frames, since the level speaks for them too.
         min_periodicity_in_speech: the same once the caller speaks. Losing a digit in the middle is
             worse than hearing one frame too many.

@@ -8,7 +8,7 @@ Theory of operation: a prompt is a recording of the user's where there is one, a
 speech otherwise. Either is brought to the same level, so that the two can follow each other in one
 turn, and its first and last 10 ms are faded, so that joints do not click. What was made is kept in
 memory and, under a name that is the hash of everything that shaped it, on disk. Prompts that hold
-what the caller said are made anew each time (about 10 ms) and kept nowhere. The cache is an economy
+what the caller said are made anew each time (about 20 ms) and kept nowhere. The cache is an economy
 and never a condition: a full, read-only or damaged one costs time and nothing else.
 """
 

@@ -30,7 +30,13 @@ from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
 from ivr.call import Action, Call, Clear, Hangup, Play, Recognize
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
-from ivr.providers.events import Event, StreamConnected, StreamStarted, StreamStopped
+from ivr.providers.events import (
+    Event,
+    MediaReceived,
+    StreamConnected,
+    StreamStarted,
+    StreamStopped,
+)
 from ivr.providers.twilio import TwilioServer
 from ivr.recognition import Recognition
 from ivr.server.context import CONTEXT, Context
@@ -43,6 +49,7 @@ _log = structlog.get_logger(__name__)
 _CLOSE_TIMEOUT_S: Final = 2.0  # for the peer's half of the closing handshake
 _TICK_S: Final = 1.0  # of the watchdog; its deadlines are seconds
 _FAIR_SHARE: Final = 8  # messages read in a row before the other calls get their turn
+_PIECE_BYTES: Final = 800  # 100 ms of audio: about 1 ms of work while the caller speaks
 _MAX_REFUSALS: Final = 100  # two seconds of nothing but bad frames: no provider, or a broken one
 
 _CLOSE_CODES: Final[dict[str, int]] = {
@@ -72,7 +79,7 @@ async def serve_media(request: web.Request) -> web.StreamResponse:
         compress=False,  # audio does not compress, and a bomb must not unpack
     )
     await socket.prepare(request)
-    stream = MediaStream(context, socket)
+    stream = MediaStream(context, socket, request.transport)
     context.add(stream)
     try:
         await stream.run()
@@ -87,12 +94,19 @@ class MediaStream:
     Args:
         context: of the server.
         socket: prepared; this object closes it.
+        transport: below the socket; ``None`` if it is gone already.
     """
 
-    def __init__(self, context: Context, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self,
+        context: Context,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport | None,
+    ) -> None:
         self._context = context
         self._settings = context.settings.server
         self._socket = socket
+        self._transport = transport
         self._dialect = TwilioServer()
         self._outbox = Outbox(
             self._dialect, self._send, context.speech.payload, self._settings.send_ahead_s
@@ -176,11 +190,27 @@ class MediaStream:
             with contextlib.suppress(StateError):
                 self._call.receive(StreamStopped())
             self._journal.stop()
-        if ending.close_code != WSCloseCode.ABNORMAL_CLOSURE:
-            await self._socket.close(code=ending.close_code, message=ending.reason.encode())
         self._context.counters.add("streams", ending.reason)
+        await asyncio.gather(self._close(ending), self._keep(ending))
+
+    async def _close(self, ending: Ending) -> None:
+        """Close the socket politely, or cut it off where the peer does not even take a goodbye."""
+        try:
+            async with asyncio.timeout(2 * _CLOSE_TIMEOUT_S):
+                if ending.close_code != WSCloseCode.ABNORMAL_CLOSURE:
+                    await self._socket.close(code=ending.close_code, message=ending.reason.encode())
+        except (OSError, TimeoutError):
+            _log.info("close_unanswered", call_id=self.call_id)
+        else:
+            if self._socket.close_code != WSCloseCode.ABNORMAL_CLOSURE:
+                return
+        if self._transport is not None:
+            self._transport.abort()  # or what it never read would stay in our buffers
+
+    async def _keep(self, ending: Ending) -> None:
+        """Store and log how the stream ended."""
         if self._journal is None:
-            _log.info("stream_refused", reason=ending.reason, close_code=ending.close_code)
+            _log.info("stream_refused", reason=ending.reason, close_code=int(ending.close_code))
             return
         document = self.document()
         if not await self._context.store.put(document):
@@ -195,7 +225,7 @@ class MediaStream:
             message = await self._socket.receive()
             self._heard_at_s = self._loop.time()
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                self._take(message.data)
+                await self._take(message.data)
             else:
                 self._end(self._closed_by_peer(message))
             received += 1
@@ -204,12 +234,24 @@ class MediaStream:
                 # rest.
                 await asyncio.sleep(0)
 
-    def _take(self, message: str | bytes) -> None:
+    async def _take(self, message: str | bytes) -> None:
         try:
-            for event in self._dialect.receive(message):
-                self._feed(event)
+            events = self._dialect.receive(message)
         except ProtocolError as error:
             self._refuse(error.reason, error.detail, fatal=error.fatal)
+            return
+        for event in events:
+            if isinstance(event, MediaReceived):
+                await self._feed_media(event.payload)
+            else:
+                self._feed(event)
+
+    async def _feed_media(self, payload: bytes) -> None:
+        """Feed audio in pieces, so that seconds of it in one message do not hold up other calls."""
+        self._feed(MediaReceived(payload[:_PIECE_BYTES]))
+        for offset in range(_PIECE_BYTES, len(payload), _PIECE_BYTES):
+            await asyncio.sleep(0)
+            self._feed(MediaReceived(payload[offset : offset + _PIECE_BYTES]))
 
     def _feed(self, event: Event) -> None:
         if isinstance(event, StreamStarted):

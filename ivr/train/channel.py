@@ -1,8 +1,9 @@
 """The telephone between the speaker's mouth and the recogniser, as random augmentation.
 
-Theory of operation: a clean 8 kHz utterance passes, in the order of a real call, through tempo, room and
-handset (one frequency response), noise and babble, level, clipping, the codec and packet loss. Every draw
-comes from the one `numpy` generator that is handed in, so a seed repeats an utterance exactly. The cost is
+Theory of operation: a clean 8 kHz utterance passes, in the order of a real call, through tempo,
+room and handset (one frequency response), noise and babble, level, clipping, the codec and packet
+loss. Every draw comes from the one `numpy` generator that is handed in, so a seed repeats an
+utterance exactly. The cost is
 about 3 ms for a 3 s utterance: linear effects share one FFT.
 """
 

@@ -1,9 +1,10 @@
-"""Speech to train on: recordings packed into one memory-mapped file per set, and the utterances made of them.
+"""Speech to train on: packed recordings, and the utterances that are made of them.
 
-Theory of operation: `pack` turns a set (a tar or a folder with a `manifest.csv`) into `audio.i16` (all
-samples, 8 kHz, little endian) and `index.csv` once; training maps it. `Mixer` then draws utterances: words
-of one speaker joined into numbers, connected speech as recorded, synthesised speech, words that are no
-number, and lines on which nobody speaks. Each comes with its transcript as token ids.
+Theory of operation: `pack` turns a set (a tar or a folder with a `manifest.csv`) into `audio.i16`
+(all samples, 8 kHz, little endian) and `index.csv` once; training maps it. `Mixer` then draws
+utterances: words of one speaker joined into numbers, connected speech as recorded, synthesised
+speech, words that are no number, and lines on which nobody speaks. Each comes with its transcript
+as token ids.
 """
 
 from __future__ import annotations
@@ -206,7 +207,8 @@ class Mixer:
         }
         self._speakers = sorted(self._by_speaker)
         self._single_names = sorted(self._singles)
-        # Between "every word alike" and "every clip alike": two voices say "fifteen", 1,400 say "one".
+        # Between "every word alike" and "every clip alike": two voices say "fifteen",
+        # 1,400 say "one".
         shares = np.sqrt([len(self._singles[name]) for name in self._single_names])
         self._single_shares = shares / max(shares.sum(), 1.0)
         self._synthetic = [(packed, clip) for packed in self.synthetic for clip in packed.clips]

@@ -2,10 +2,10 @@
 
     ivr evaluate MANIFEST.csv [--grammar builtin:digits?length=8] [--json]
 
-Theory of operation: each file becomes a call's audio: half a second of line, the recording, two seconds of
-line; mu-law there and back; the same endpointer and the same engine as a live call. The words of its
-utterances are joined and read by the grammar (by the natural reading where none is given). Files run in
-worker processes; one broken file is one line, and the rest goes on.
+Theory of operation: each file becomes a call's audio: half a second of line, the recording, two
+seconds of line; mu-law there and back; the same endpointer and the same engine as a live call. Its
+utterances are read by the grammar (by the natural reading where none is given) and their numbers
+joined. Files run in worker processes; one broken file is one line, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Answer:
         value: digits, ``yes``, ``no``, or "" when no number was accepted.
         words: all that was heard.
         confidence: of the value; 0 where there is none.
-        latency_ms: from the end of speech to the decision: the silence waited for and the computing.
+        latency_ms: from the end of speech to the decision: silence waited for, and computing.
         compute_ms: the computing alone.
         error: why the file could not be used.
     """
@@ -82,8 +82,8 @@ def read_manifest(path: Path) -> list[Item]:
             missing = {"file", "digits"} - set(reader.fieldnames or ())
             if missing:
                 raise ConfigError(
-                    f"{path} lacks the column {' and '.join(sorted(missing))}; a manifest has file, "
-                    "digits, and optionally words, speaker, group"
+                    f"{path} lacks the column {' and '.join(sorted(missing))}; a manifest has "
+                    "file, digits, and optionally words, speaker, group"
                 )
             rows = list(reader)
     except OSError as error:
@@ -142,9 +142,7 @@ class Listener:
                 confidence = min(confidence, sure)
             words.append(recognition.best.text)
         value = self._join(values)
-        return Answer(
-            value, " ".join(words), confidence if value else 0.0, latency_ms, compute_ms
-        )
+        return Answer(value, " ".join(words), confidence if value else 0.0, latency_ms, compute_ms)
 
     def _read(self, recognition: Recognition) -> tuple[str, float]:
         answer = interpret(parse_grammar(self._grammar), recognition)

@@ -1,7 +1,7 @@
 """Export: from a trained network to the int8 files that `ivr.asr.engine` runs.
 
-Weights of matrix products become int8 by channel, activations are quantised as they come; convolutions,
-norms and positions stay float32. Needs torch, onnx and onnxruntime.
+Weights of matrix products become int8 by channel, activations are quantised as they come;
+convolutions, norms and positions stay float32. Needs torch, onnx and onnxruntime.
 """
 
 from __future__ import annotations
@@ -66,7 +66,11 @@ def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]
                 "decoder",
                 _Decoder(model),
                 {"states": states, "tokens": tokens},
-                {"states": {1: "frames"}, "tokens": {0: "rows", 1: "tokens"}, "scores": {0: "rows"}},
+                {
+                    "states": {1: "frames"},
+                    "tokens": {0: "rows", 1: "tokens"},
+                    "scores": {0: "rows"},
+                },
                 ["scores"],
             ),
         ):

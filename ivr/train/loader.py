@@ -1,8 +1,9 @@
 """Batches for training: utterances of like length, through the telephone, as features.
 
 Theory of operation: each worker process draws utterances, rounds each up to a multiple of 240 ms by
-more line before and after it, and keeps one basket a length. A full basket (by total seconds) leaves as a
-batch. So no batch needs padding or masks, and the model learns that a line goes on after the last digit.
+more line before and after it, and keeps one basket a length. A full basket (by total seconds)
+leaves as a batch. So no batch needs padding or masks, and the model learns that a line goes on
+after the last digit.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Batch:
     Attributes:
         features: [batch, stack * n_mels, n_columns] float32.
         ctc_targets: all token ids in a row; ctc_lengths: how many belong to each utterance.
-        decoder_input: [batch, n_tokens], SOT first; decoder_target: the same shifted, EOT last, IGNORE after.
+        decoder_input: [batch, n_tokens], SOT first; decoder_target: the same shifted, EOT
+        last, IGNORE after.
     """
 
     features: torch.Tensor
@@ -79,7 +81,8 @@ class Utterances(IterableDataset[Batch]):
         seed: repeats the stream.
         batch_s: seconds of audio in a batch.
         n_mels, stack: the features' form.
-        first_batch: the training step this stream begins at. A network that knows nothing leaves the
+        first_batch: the training step this stream begins at. A network that knows nothing
+        leaves the
             all-blank plateau of CTC on short utterances in a few hundred steps, on long ones in
             thousands, so the allowed length grows from single words.
     """

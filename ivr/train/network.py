@@ -1,10 +1,10 @@
 """The numeric Whisper as a torch module: Whisper's encoder and decoder, and a CTC head beside them.
 
-Theory of operation: the weights are those of transformers' `WhisperForConditionalGeneration` with the
-numeric vocabulary. Two things differ from its forward pass. The encoder takes as many frames as there are
-instead of exactly 3,000 (that alone is worth 27x to 35x on a 3 s answer), and a linear CTC head reads
-its output. Serving lets CTC propose hypotheses and the decoder rescore them in one batched pass, with no
-token-by-token loop (WeNet U2, Zhang et al. 2020).
+Theory of operation: the weights are those of transformers' `WhisperForConditionalGeneration` with
+the numeric vocabulary. Two things differ from its forward pass. The encoder takes as many frames as
+there are instead of exactly 3,000 (that alone is worth 27x to 35x on a 3 s answer), and a linear
+CTC head reads its output. Serving lets CTC propose hypotheses and the decoder rescore them in one
+batched pass, with no token-by-token loop (WeNet U2, Zhang et al. 2020).
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Shape:
             bos_token_id=SOT,
             eos_token_id=EOT,
             decoder_start_token_id=SOT,
-            # Plain attention: on a CPU the fused kernel's backward pass costs 5x as much at 75 frames.
+            # Plain attention: on a CPU the fused kernel's backward pass costs 5x as
+            # much at 75 frames.
             attn_implementation="eager",
         )
 
@@ -84,12 +85,14 @@ class NumericWhisper(nn.Module):
         """Draws the weights of a network that learns from nothing.
 
         Args:
-            mean: [stack * n_mels], the features' average over a batch. The first convolution starts by
-                subtracting it: telephone speech leaves a third of the bands constant, and that constant
-                would drown the rest.
+            mean: [stack * n_mels], the features' average over a batch. The first
+            convolution starts by
+                subtracting it: telephone speech leaves a third of the bands
+                constant, and that constant would drown the rest.
 
-        Whisper's own draw (deviation 0.02) suits a width of 768; at 192 the sound would come out of the
-        convolutions at a tenth of the position signal, and training stays on its plateau for long.
+        Whisper's own draw (deviation 0.02) suits a width of 768; at 192 the sound would
+        come out of the convolutions at a tenth of the position signal, and training stays
+        on its plateau for long.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv1d):

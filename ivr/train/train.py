@@ -3,11 +3,12 @@
     ivr train --data DIR --out runs/first                 # pack, train, export
     ivr train --out runs/first                            # goes on where it stopped
 
-Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. Forward and backward run on a bfloat16
-copy of the weights (on a processor with AMX 1.6x faster than autocast, which converts at every layer); AdamW
-steps the float32 originals. The rate warms up, stays, and falls to nothing over the last third of the steps, so a stopped run
-can be given more steps without having been annealed too early. An exponential average of the weights
-is what gets exported (checkpoint averaging). Everything needed to go on lies in `checkpoint.pt`.
+Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. Forward and backward run on a
+bfloat16 copy of the weights (on a processor with AMX 1.6x faster than autocast, which converts at
+every layer); AdamW steps the float32 originals. The rate warms up, stays, and falls to nothing over
+the last third of the steps, so a stopped run can be given more steps without having been annealed
+too early. An exponential average of the weights is what gets exported (checkpoint averaging).
+Everything needed to go on lies in `checkpoint.pt`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recordings: what is written is read, other formats and rates are converted, errors say the cure."""
+"""Recordings: what is written is read, formats and rates are converted, errors say the cure."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ def test_a_folder_is_no_recording(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.raw", "a"])
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"hello, I am a text\n" * 50])
 def test_garbage_is_an_audio_error(tmp_path: Path, name: str, content: bytes) -> None:
-    """Whatever the bytes and the name: one error with the cure, never a traceback of the library."""
+    """Whatever the bytes and the name: one error with the cure, not the library's own."""
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(AudioError, match="not a readable recording .*FLAC"):
+    with pytest.raises(AudioError, match=r"not a readable recording .*FLAC"):
         read_speech(tmp_path / name)
 
 

@@ -1,4 +1,4 @@
-"""Synthetic speech for the endpointer's tests: vowels, fricatives, clicks and noise, made from seeds.
+"""Synthetic speech for the endpointer's tests: vowels, fricatives, clicks, noise, from seeds.
 
 Everything is float64 at 8 kHz until `line` puts it on the wire. Levels are RMS in dBFS.
 """
@@ -39,7 +39,9 @@ def vowel(ms: int, dbfs: float = -20.0, pitch_hz: float = 125.0) -> Signal:
     """A pulse train through resonances at 700, 1,200 and 2,600 Hz, with 5 ms edges."""
     n = ms * 8
     source = np.zeros(n)
-    source[(np.arange(0, n * pitch_hz / RATE_HZ) * RATE_HZ / pitch_hz).astype(int).clip(0, n - 1)] = 1.0
+    source[
+        (np.arange(0, n * pitch_hz / RATE_HZ) * RATE_HZ / pitch_hz).astype(int).clip(0, n - 1)
+    ] = 1.0
     out = source
     for hz, width_hz in ((700, 90), (1200, 110), (2600, 160)):
         radius = np.exp(-np.pi * width_hz / RATE_HZ)

@@ -1,0 +1,136 @@
+"""`ivr calibrate`: fits the constants of decoding to recordings of tuning speakers.
+
+Theory of operation: two constants are fitted, both on answers of people whom training never heard.
+The share of the CTC score is the one with which most answers are right. The confidence curve is a
+logistic regression (Platt 1999) of "was it right?" on the log-odds that the N-best list gives the
+first answer; files without a number count as wrong answers, so that the curve knows them too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.asr.engine import Engine
+from ivr.asr.model_files import Decoding, ModelDescription, write_description
+from ivr.asr.tokens import decode
+from ivr.audio.g711 import mulaw_decode, mulaw_encode
+from ivr.audio.wav import read_speech
+from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
+from ivr.errors import ConfigError
+from ivr.grammar.words import natural_reading
+from ivr.train.evaluate import LINE_AFTER, LINE_BEFORE, NATURAL, Item
+
+CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MAX_LOG_ODDS = 13.8  # as in the engine: log(1 - 1e-6) against log(1e-6)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The N-best list of one utterance before its scores are joined.
+
+    Attributes:
+        expected: the right digits, ``yes``, ``no`` or "".
+        values: natural reading of each candidate.
+        ctc, decoder: log-scores of each candidate.
+    """
+
+    expected: str
+    values: tuple[str, ...]
+    ctc: NDArray[np.float64]
+    decoder: NDArray[np.float64]
+
+    def answer(self, ctc_weight: float, temperature: float) -> tuple[str, float]:
+        """The first candidate's value, and the log-odds of the probability it gets."""
+        joined = (ctc_weight * self.ctc + (1 - ctc_weight) * self.decoder) / temperature
+        best = int(joined.argmax())
+        probability = 1.0 / float(np.exp(joined - joined[best]).sum())
+        odds = math.log(probability) - math.log(max(1.0 - probability, 1e-6))
+        return self.values[best], odds
+
+
+def propose(engine: Engine, item: Item) -> Proposal | None:
+    """The proposal for a file; None where the endpointer found no utterance or several."""
+    silence = np.zeros(LINE_BEFORE, np.int16), np.zeros(LINE_AFTER, np.int16)
+    line = np.concatenate([silence[0], read_speech(item.file), silence[1]])
+    events = Endpointer().feed(mulaw_decode(mulaw_encode(line)))
+    ended = [event for event in events if isinstance(event, UtteranceEnded)]
+    if len(ended) != 1:
+        return None
+    states, log_probs = engine.encode(engine.features(ended[0].samples))
+    candidates = engine.propose(log_probs, NATURAL)
+    scores = engine.rescore(states, list(candidates)).sum(axis=1)
+    values = tuple(natural_reading(decode(list(ids))) for ids in candidates)
+    ctc = np.array(list(candidates.values()))
+    return Proposal(item.digits, values, ctc, scores.astype(np.float64))
+
+
+def fit_curve(odds: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and offset of the logistic curve from log-odds to confidence.
+
+    A weak pull towards slope 1 and offset 0 keeps a handful of answers from bending the curve.
+    """
+    slope, offset = 1.0, 0.0
+    inputs = np.stack([odds, np.ones_like(odds)], axis=1)
+    for _ in range(50):
+        predicted = 1.0 / (1.0 + np.exp(-np.clip(inputs @ [slope, offset], -30, 30)))
+        gradient = inputs.T @ (predicted - right) + np.array([slope - 1.0, offset]) * 1.0
+        spread = predicted * (1 - predicted)
+        hessian = (inputs * spread[:, None]).T @ inputs + np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
+        slope, offset = slope - float(step[0]), offset - float(step[1])
+        if np.abs(step).max() < 1e-6:
+            break
+    return slope, offset
+
+
+def fit(proposals: Sequence[Proposal], decoding: Decoding) -> Decoding:
+    """The decoding constants with which most answers are right, and their confidence curve.
+
+    Raises:
+        ConfigError: too few answers to fit anything.
+    """
+    if len(proposals) < 50:
+        raise ConfigError(f"calibration needs 50 recordings or more, not {len(proposals)}")
+
+    def right_with(weight: float) -> int:
+        return sum(p.answer(weight, 1.0)[0] == p.expected for p in proposals)
+
+    # Of weights that do equally well, the one in the middle.
+    counts = [right_with(weight) for weight in CTC_WEIGHTS]
+    best = [w for w, count in zip(CTC_WEIGHTS, counts, strict=True) if count == max(counts)]
+    weight = best[len(best) // 2]
+    answers = [(p.answer(weight, 1.0), p.expected) for p in proposals]
+    given = [(odds, value == expected) for (value, odds), expected in answers if value]
+    odds = np.array([item[0] for item in given])
+    right = np.array([item[1] for item in given])
+    slope, offset = fit_curve(odds, right)
+    return replace(
+        decoding,
+        ctc_weight=weight,
+        temperature=1.0,
+        confidence_slope=round(slope, 4),
+        confidence_offset=round(offset, 4),
+    )
+
+
+def calibrate(
+    folder: Path, items: Sequence[Item], progress: Callable[[int], None]
+) -> ModelDescription:
+    """Fits the constants of the model in `folder` and writes them to its `model.json`."""
+    engine = Engine(folder)
+    proposals = []
+    for count, item in enumerate(items, start=1):
+        proposal = propose(engine, item)
+        if proposal is not None:
+            proposals.append(proposal)
+        progress(count)
+    decoding = fit(proposals, engine.description.decoding)
+    description = replace(engine.description, decoding=decoding)
+    write_description(folder, description)
+    return description

@@ -1,0 +1,156 @@
+"""`ivr train`: packs speech, synthesises more, trains, exports; each goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ivr.asr.engine import Engine
+from ivr.errors import ConfigError
+from ivr.train.channel import ChannelSettings, Samples
+from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
+from ivr.train.export import export
+from ivr.train.network import Shape
+from ivr.train.synthesize import build_corpus
+from ivr.train.train import Trainer, TrainSettings
+
+# What each known set holds; any other set with a manifest is taken as connected speech.
+WORDS = ("speech_commands.train", "prompt_voices")
+NOISE, BABBLE = "noise", "babble"
+CHECKS = ("speech_commands.dev", "an4.dev")
+
+
+def find_sets(data: Path) -> dict[str, Path]:
+    """The speech sets of a folder by name: `NAME.tar`, or a folder `NAME` with a manifest.csv.
+
+    Raises:
+        ConfigError: the folder is missing or holds none.
+    """
+    if not data.is_dir():
+        raise ConfigError(f"--data: {data} is not a folder")
+    sets = {path.stem: path for path in sorted(data.glob("*.tar"))}
+    sets |= {path.parent.name: path.parent for path in sorted(data.glob("*/manifest.csv"))}
+    if (data / "manifest.csv").is_file():
+        sets[data.resolve().name] = data
+    if not sets:
+        raise ConfigError(f"--data: {data} holds no NAME.tar and no folder with a manifest.csv")
+    return sets
+
+
+def _load_all(packed: PackedSet | None) -> list[Samples]:
+    return [packed.load(clip) for clip in packed.clips] if packed else []
+
+
+def build_mixer(packed: dict[str, PackedSet], synthetic: PackedSet | None) -> Mixer:
+    """Sorts packed sets into the roles that the mixer knows.
+
+    Raises:
+        ConfigError: there is no speech to train on.
+    """
+    roles = {*WORDS, NOISE, BABBLE, *CHECKS}
+    words = [packed[name] for name in WORDS if name in packed]
+    connected = [packed[name] for name in sorted(packed) if name not in roles]
+    if not words and not connected and synthetic is None:
+        raise ConfigError("no speech to train on: give --data, or --synthesize more than 0")
+    return Mixer(
+        words=words,
+        connected=connected,
+        synthetic=[synthetic] if synthetic else [],
+        noises=_load_all(packed.get(NOISE)),
+        # Every other talker is kept for `ivr testsets`, which takes the ones between.
+        babble=_load_all(packed.get(BABBLE))[1::2],
+    )
+
+
+def _synthesize(folder: Path, count: int, seed: int, progress: Progress) -> PackedSet | None:
+    if count == 0:
+        return None
+    task = progress.add_task("synthesise", total=count, note="")
+    build_corpus(
+        folder,
+        count,
+        seed,
+        None,  # every engine found but the one kept out for testing
+        workers=2,
+        progress=lambda done, _total: progress.update(task, completed=done),
+    )
+    return open_packed(folder)
+
+
+def run_train(
+    out: Path,
+    *,
+    data: Path | None,
+    cache: Path | None,
+    steps: int,
+    synthesize: int,
+    seed: int,
+    export_only: bool,
+    json_output: bool,
+) -> int:
+    """Trains and exports to `out/model`.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        ConfigError: the data or the options are wrong.
+        ModelError: the checkpoint is broken.
+    """
+    console = Console(stderr=True)
+    cache = cache or out / "cache"
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} {task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=json_output) as progress:
+        packed: dict[str, PackedSet] = {}
+        synthetic = None
+        if not export_only:
+            packed = _pack_all(data, cache, progress)
+            synthetic = _synthesize(cache / f"synthetic-{seed}", synthesize, seed, progress)
+        mixer = Mixer([], [], [], [], []) if export_only else build_mixer(packed, synthetic)
+        checks = {name: packed[name] for name in CHECKS if name in packed}
+        settings = TrainSettings(steps=steps, seed=seed)
+        if export_only and not (out / "checkpoint.pt").is_file():
+            raise ConfigError(f"--export-only: {out} holds no checkpoint.pt")
+        trainer = Trainer(out, settings, Shape(), mixer, ChannelSettings(), checks)
+        if not export_only:
+            task = progress.add_task("train", total=steps, completed=trainer.step, note="")
+
+            def report(row: dict[str, Any]) -> None:
+                if json_output:
+                    sys.stdout.write(json.dumps(row) + "\n")
+                    sys.stdout.flush()
+                shown = ", ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "rate"))
+                progress.update(task, completed=row["step"], note=shown)
+
+            trainer.run(report)
+    folder = out / "model"
+    sizes = {name: len(value.clips) for name, value in packed.items()}
+    export(trainer.averaged(), folder, "numeric-whisper", {"step": trainer.step, "clips": sizes})
+    Engine(folder).recognize(np.zeros(8_000, np.int16), "builtin:natural")
+    console.print(f"exported to {folder}; measure it with: ivr evaluate MANIFEST --model {folder}")
+    return 0
+
+
+def _pack_all(data: Path | None, cache: Path, progress: Progress) -> dict[str, PackedSet]:
+    if data is None:
+        return {p.parent.name: open_packed(p.parent) for p in cache.glob("packed/*/index.csv")}
+    sets = find_sets(data)
+    task = progress.add_task("pack", total=len(sets), note="")
+    packed = {}
+    for name, source in sets.items():
+        progress.update(task, note=name)
+        pack(source, cache / "packed" / name)
+        packed[name] = open_packed(cache / "packed" / name)
+        progress.advance(task)
+    return packed
