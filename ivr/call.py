@@ -53,6 +53,7 @@ from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 
 FRAME_SAMPLES = 160  # 20 ms at 8 kHz
 SAMPLES_PER_MS = 8
+MAX_KEYS = 128  # longer than any answer; a stuck key or a hostile peer must not fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class Call:
 
     # -- what happened ------------------------------------------------------------------------
 
-    def receive(self, event: Event) -> list[Action]:
+    def receive(self, event: Event) -> list[Action]:  # noqa: PLR0911 - one a kind of event
         """Takes a provider event.
 
         Raises:
@@ -225,6 +226,10 @@ class Call:
             return []
         collection.pending = None
         if recognition is None:
+            if not collection.ended:
+                # Only a guess in a pause: the caller may be between two groups of digits. The end
+                # of the utterance asks again.
+                return []
             return self._decide(Collected(CompletionCause.ERROR, barged_in=collection.barged_in))
         collection.heard = recognition
         if collection.ended:
@@ -238,7 +243,7 @@ class Call:
         wait_s = collection.collect.incomplete_timeout_s
         if answer and answer.confidence >= level:
             wait_s = collection.collect.complete_timeout_s
-        self._endpointer.set_end_silence_ms(int(wait_s * 1000))
+        self._endpointer.set_end_silence_ms(_whole_ms(wait_s))
         return []
 
     def tick(self, stalled_s: float) -> list[Action]:
@@ -272,6 +277,8 @@ class Call:
                     actions += self._barge_in(collection)
                 case SpeechResumed():
                     collection.pending = collection.heard = None
+                    # What was complete is no longer known to be.
+                    self._expect_more(collection.collect)
                 case SpeechPaused(speech_end_sample=end, samples=samples):
                     collection.last_input_at = end
                     actions += self._ask_recognizer(collection, samples, provisional=True)
@@ -337,12 +344,13 @@ class Call:
         )
 
     def _listen_on(self, collection: _Collection) -> list[Action]:
-        """A cough, a door: the endpointer heard something, the recogniser no word. Keep waiting."""
+        """A cough, a door: the endpointer heard something, the recogniser no word. Keep waiting.
+
+        The caller may have begun to speak while this was recognised, so the endpointer goes on as
+        it is. The noinput timer does too: noise must not keep a silent caller waiting for ever.
+        """
         collection.ended, collection.heard, collection.pending = False, None, None
-        self._await_utterance(collection.collect)
-        if collection.noinput_at is not None:
-            no_input = int(collection.collect.no_input_timeout_s * 1000) * SAMPLES_PER_MS
-            collection.noinput_at = self._clock + no_input
+        self._expect_more(collection.collect)
         return []
 
     # -- prompts ------------------------------------------------------------------------------
@@ -367,13 +375,6 @@ class Call:
         self._await_utterance(turn.collect)
         if mark is None:
             self._start_waiting(self._collection)
-        if turn.collect.dtmf and self._typed_ahead:
-            keys, self._typed_ahead = self._typed_ahead, ""
-            for position, digit in enumerate(keys):
-                if self._collection is None or self._collection.collect is not turn.collect:
-                    self._typed_ahead = keys[position:]
-                    break
-                actions += self._key(digit)
         return actions
 
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
@@ -391,6 +392,7 @@ class Call:
         if collection is not None and name == collection.last_mark and not collection.barged_in:
             collection.prompt_end_ms = self.clock_ms
             self._start_waiting(collection)
+            return self._take_typed_ahead()
         return []
 
     def _start_waiting(self, collection: _Collection) -> None:
@@ -409,27 +411,29 @@ class Call:
     def _await_utterance(self, collect: Collect) -> None:
         """Drops the utterance in progress, if any; what was learnt of the line's noise stays."""
         self._endpointer.finish()
-        self._endpointer.set_end_silence_ms(int(collect.incomplete_timeout_s * 1000))
-        self._endpointer.set_max_speech_ms(int(collect.max_speech_timeout_s * 1000))
+        self._expect_more(collect)
+        self._endpointer.set_max_speech_ms(_whole_ms(collect.max_speech_timeout_s))
+
+    def _expect_more(self, collect: Collect) -> None:
+        """Lets the caller pause as long as an incomplete answer may."""
+        self._endpointer.set_end_silence_ms(_whole_ms(collect.incomplete_timeout_s))
 
     # -- keys ---------------------------------------------------------------------------------
 
     def _key(self, digit: str) -> list[Action]:
         collection = self._collection
         if collection is None or not collection.collect.dtmf:
-            self._typed_ahead += digit
+            # Not kept for later: it must not answer a question that the caller has not heard.
             return []
         collect = collection.collect
+        if collection.noinput_at is None and not collect.bargein:
+            self._typed_ahead += digit  # this prompt may not be interrupted: wait for its end
+            return []
         if digit == collect.term_char:
             # After a full number many callers press # out of habit: alone it says nothing.
             return self._judge_keys(collection) if collection.keys else []
-        actions: list[Action] = []
-        if collection.noinput_at is None:
-            actions = self._barge_in(collection)
-            if not actions:  # this prompt may not be interrupted: keep the key for its end
-                self._typed_ahead += digit
-                return []
-        collection.keys += digit
+        actions = self._barge_in(collection)
+        collection.keys = (collection.keys + digit)[:MAX_KEYS]
         collection.pending = collection.heard = None
         collection.last_input_at = self._clock
         grammar, keys = collection.grammar, collection.keys
@@ -438,6 +442,18 @@ class Call:
         wait = int(collect.inter_digit_timeout_s * 1000) * SAMPLES_PER_MS
         collection.key_deadline = self._clock + wait
         return actions
+
+    def _take_typed_ahead(self) -> list[Action]:
+        """Takes the keys that were pressed during a prompt that may not be interrupted."""
+        keys, self._typed_ahead = self._typed_ahead, ""
+        actions: list[Action] = []
+        for digit in keys:
+            actions += self._key(digit)
+        return actions
+
+    def _type_ahead(self, digit: str) -> None:
+        """Keeps a key for the next question that takes keys."""
+        self._typed_ahead = (self._typed_ahead + digit)[:MAX_KEYS]
 
     def _judge_keys(self, collection: _Collection) -> list[Action]:
         value = collection.grammar.interpret_keys(collection.keys)
@@ -458,13 +474,14 @@ class Call:
                 return self._hang_up(self.outcome)
             if collection is not None:
                 self._start_waiting(collection)
+                return self._take_typed_ahead()
         if collection is None:
             return []
         if collection.key_deadline is not None:
             return self._judge_keys(collection) if self._clock >= collection.key_deadline else []
-        if collection.noinput_at is None or self._clock < collection.noinput_at:
-            return []
-        if self._endpointer.in_speech or collection.pending is not None:
+        due = collection.noinput_at is not None and self._clock >= collection.noinput_at
+        speaking = collection.collect.speech and self._endpointer.in_speech
+        if not due or speaking or collection.pending is not None:
             return []
         cause = CompletionCause.NO_INPUT_TIMEOUT
         return self._decide(Collected(cause, barged_in=collection.barged_in))
@@ -498,6 +515,7 @@ class Call:
             self._decide(Collected(CompletionCause.HANGUP, barged_in=self._collection.barged_in))
         if self._final_mark is None:
             self.outcome = "hangup"
+            self.variables = self._dialogue.variables
         self.ended = True
         return []
 
@@ -506,8 +524,14 @@ class Call:
             self._record(self._collection, Collected(CompletionCause.ERROR))
             self._collection = None
             self.outcome = reason
+            self.variables = self._dialogue.variables
         self.ended = True
         return [Hangup(reason)]
+
+
+def _whole_ms(seconds: float) -> int:
+    """Milliseconds for the endpointer, which counts in frames: 0 s means with the next one."""
+    return max(FRAME_SAMPLES // SAMPLES_PER_MS, int(seconds * 1000))
 
 
 def _shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from ivr import __version__
 from ivr.errors import ConfigError, IvrError
@@ -140,7 +141,9 @@ def call(
             answers=answers,
             record=record,
             json_output=as_json,
+            # The same variables that configure the server, so that a call needs no options.
             auth_token=os.environ.get("IVR_TWILIO__AUTH_TOKEN"),
+            api_token=os.environ.get("IVR_SERVER__API_TOKEN"),
         )
     )
 
@@ -213,10 +216,10 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the log as JSON lines.")] = False,
 ) -> None:
-    """Train the recogniser on DATA and on speech it synthesises, and export it to OUT/model.
+    r"""Train the recogniser on DATA and on speech it synthesises, and export it to OUT/model.
 
     Interrupted, it goes on from its last checkpoint when called again. Needs the train extra:
-    pip install 'ivr[train]'.
+    pip install 'ivr\[train]'.
     """
     try:
         from ivr.train.command import run_train
@@ -288,5 +291,6 @@ def main() -> None:
     except IvrError as error:
         if "--json" in sys.argv:
             typer.echo(json.dumps({"error": str(error)}))
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        message = Text.assemble(("error: ", "red"), str(error))
+        Console(stderr=True, soft_wrap=True).print(message, highlight=False)
         sys.exit(2 if isinstance(error, ConfigError) else 1)

@@ -23,6 +23,7 @@ NEVER = -1e30
 # A word below this probability in a frame is not tried there; 1e-4 costs no accuracy on dev
 # strings.
 MIN_LOG_PROB = math.log(1e-4)
+MAX_CANDIDATES = 10
 # A frame that is blank with this much certainty moves no word.
 SURE_BLANK = math.log(0.9995)
 
@@ -83,10 +84,12 @@ def beam_search(
 
 def _candidates(log_probs: NDArray[np.float32]) -> list[list[int]]:
     """For each frame the words worth trying; none where the frame is surely blank."""
-    sure = log_probs[:, BLANK] > SURE_BLANK
     likely = log_probs > MIN_LOG_PROB
+    # Noise can make a frame undecided between all words: bounded, or a cough costs half a second.
+    floor = np.partition(log_probs, -MAX_CANDIDATES, axis=1)[:, -MAX_CANDIDATES, None]
+    likely &= log_probs >= floor
     likely[:, BLANK] = False
-    likely[sure] = False
+    likely[log_probs[:, BLANK] > SURE_BLANK] = False
     result: list[list[int]] = [[] for _ in range(log_probs.shape[0])]
     for frame, token in zip(*np.nonzero(likely), strict=True):
         result[frame].append(int(token))

@@ -3,6 +3,8 @@
     model.json      what it is: shape, vocabulary, decoding constants, SHA-256 of the rest
     encoder.onnx    features -> encoder states and CTC log-probabilities
     decoder.onnx    encoder states and tokens -> log-probability of each token
+
+A model is all three or nothing.
 """
 
 from __future__ import annotations
@@ -115,10 +117,10 @@ def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
             max_columns=content["max_columns"],
             max_tokens=content["max_tokens"],
             decoding=Decoding(**content["decoding"]),
-            sha256=content["sha256"],
+            sha256=dict(content["sha256"]),
             notes=content.get("notes", {}),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a model description ({error!r}); {cure}") from error
     for name in ("encoder.onnx", "decoder.onnx"):
         if not (folder / name).is_file():

@@ -120,6 +120,8 @@ class RecognizerPool:
         try:
             for _ in range(2):
                 executor = self._executor
+                if executor is None:
+                    raise ModelError("the recogniser was closed")
                 try:
                     return await asyncio.wait_for(
                         asyncio.get_running_loop().run_in_executor(
@@ -128,14 +130,20 @@ class RecognizerPool:
                         TIMEOUT_S,
                     )
                 except BrokenProcessPool:
-                    await self._replace(executor)
+                    self._replace(executor)
+                except asyncio.CancelledError:
+                    task = asyncio.current_task()
+                    if task is None or task.cancelling():
+                        raise
+                    # Not our task was cancelled but the work in the queue, by `close`.
+                    raise ModelError("the recogniser was closed") from None
                 except TimeoutError as error:
                     raise ModelError("the recogniser did not answer in time") from error
             raise ModelError("the recogniser's worker died twice over one utterance")
         finally:
             self._under_way -= 1
 
-    async def _replace(self, broken: ProcessPoolExecutor) -> None:
+    def _replace(self, broken: ProcessPoolExecutor) -> None:
         """Starts new workers in place of dead ones; the first caller to notice does it."""
         if self._executor is not broken:
             return

@@ -85,7 +85,7 @@ class Journal:
             "status": "in-progress" if self._ended_at is None else "ended",
             "ending": ending.document() if ending is not None else None,
             "outcome": call.outcome,
-            "variables": dict(call.variables),
+            "variables": _variables(call),
             "turns": [_turn(turn) for turn in call.turns],
             "refusals": dict(refusals),
         }
@@ -108,6 +108,15 @@ class Journal:
 
 def _utc_now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _variables(call: Call) -> dict[str, str]:
+    """The flow's variables; the value of a sensitive step stays as stars, whatever holds it."""
+    secret = {turn.collected.value for turn in call.turns if turn.sensitive and turn.collected}
+    return {
+        name: "*" * len(value) if value in secret else value
+        for name, value in call.variables.items()
+    }
 
 
 def _turn(turn: TurnRecord) -> dict[str, Any]:

@@ -83,6 +83,7 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
         ModelError: the recogniser cannot start.
     """
     flow = load_flow(settings.flow)
+    _refuse_open_variables(settings, flow)
     prompts = await asyncio.to_thread(_load_prompts, settings, flow)
     store = CallStore(settings.records.path)
     await store.open()
@@ -120,6 +121,16 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> str:
         ) from None
     bound: int = runner.addresses[0][1]
     return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
+
+
+def _refuse_open_variables(settings: Settings, flow: Flow) -> None:
+    """Refuse a flow that wants values from whoever starts it: a telephone call brings none."""
+    missing = [name for name, value in flow.variables.items() if value is None]
+    if missing:
+        raise ConfigError(
+            f"{settings.flow}: variables: {', '.join(missing)}: a call brings no value for it; "
+            "give it a text in the file"
+        )
 
 
 async def _serve_until_signal(context: Context, recognizer: StartableRecognizer, url: str) -> None:

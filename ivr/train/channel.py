@@ -3,8 +3,7 @@
 Theory of operation: a clean 8 kHz utterance passes, in the order of a real call, through tempo,
 room and handset (one frequency response), noise and babble, level, clipping, the codec and packet
 loss. Every draw comes from the one `numpy` generator that is handed in, so a seed repeats an
-utterance exactly. The cost is
-about 3 ms for a 3 s utterance: linear effects share one FFT.
+utterance exactly. The cost is about 3 ms for a 3 s utterance: linear effects share one FFT.
 """
 
 from __future__ import annotations
@@ -130,7 +129,7 @@ def coloured_noise(rng: np.random.Generator, n: int) -> Samples:
     noise = fit(rng, bank[int(rng.integers(len(bank)))], n)
     if rng.random() < 0.15:
         hum_hz = rng.choice([50.0, 60.0]) * rng.integers(1, 4)
-        time_s = np.arange(n, dtype=np.float32) / RATE_HZ
+        time_s = np.arange(n, dtype=np.float32) / np.float32(RATE_HZ)
         hum = np.sin(np.float32(2 * np.pi * hum_hz) * time_s)
         noise = noise + np.float32(rng.uniform(0.3, 2)) * hum
     return np.asarray(noise, dtype=np.float32)
@@ -155,7 +154,7 @@ def background(
         noise = np.zeros(n, np.float32)
         for _ in range(rng.integers(2, 7)):
             voice = fit(rng, babble[rng.integers(len(babble))], n)
-            noise += voice * (rng.uniform(0.3, 1.0) / rms(voice))
+            noise += voice * np.float32(rng.uniform(0.3, 1.0) / rms(voice))
     else:
         noise = coloured_noise(rng, n)
     return np.asarray(noise / rms(noise), dtype=np.float32)
@@ -181,10 +180,10 @@ def _codec(rng: np.random.Generator, samples: Samples, settings: ChannelSettings
     pcm = (np.clip(samples, -1.0, 32767 / 32768) * 32768).astype(np.int16)
     if rng.random() < settings.alaw_probability:
         pcm = alaw_decode(alaw_encode(pcm))
-    return mulaw_decode(mulaw_encode(pcm)).astype(np.float32) / 32768
+    return mulaw_decode(mulaw_encode(pcm)).astype(np.float32) / np.float32(32768)
 
 
-def telephone(
+def telephone(  # noqa: PLR0917 - the order is that of the path: who speaks, where, into what
     rng: np.random.Generator,
     clean: Samples,
     lead: int,

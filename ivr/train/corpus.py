@@ -23,7 +23,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ivr.asr.tokens import DIGITS, encode
-from ivr.errors import ConfigError
+from ivr.errors import AudioError, ConfigError
 from ivr.train.channel import RATE_HZ, Samples, change_speed, fit, rms
 
 INDEX_FIELDS = ("start", "samples", "words", "kind", "speaker")
@@ -50,11 +50,15 @@ class PackedSet:
     def load(self, clip: Clip) -> Samples:
         """The clip as float32 [n], full scale +-1, 8 kHz."""
         stretch = self.audio[clip.start : clip.start + clip.samples]
-        return np.asarray(stretch, dtype=np.float32) / 32768
+        return np.asarray(stretch, dtype=np.float32) / np.float32(32768)
 
 
 def open_packed(folder: Path) -> PackedSet:
-    """Opens a packed set; an index longer than the audio (still being written) is cut."""
+    """Opens a packed set; an index longer than the audio (still being written) is cut.
+
+    Raises:
+        ConfigError: the folder holds no packed set.
+    """
     if not (folder / "index.csv").is_file():
         raise ConfigError(f"{folder} holds no packed set; run `ivr train` with --data first")
     audio = np.memmap(folder / "audio.i16", dtype="<i2", mode="r")
@@ -112,11 +116,34 @@ def _spoken(words: str) -> str:
     return names.get(words, words)
 
 
-def pack(source: Path, out: Path) -> None:
-    """Packs a tar or folder with a `manifest.csv` (file, words or word, speaker) into `out`.
+def _decode(recording: bytes, name: str) -> NDArray[np.int16]:
+    """A recording as mono int16 [n], 8 kHz, little endian.
 
     Raises:
-        ConfigError: no manifest, or a manifest without the columns.
+        AudioError: it is none; the message begins with `name`.
+    """
+    try:
+        samples, rate_hz = soundfile.read(io.BytesIO(recording), dtype="float32")
+    except (soundfile.SoundFileError, TypeError) as error:
+        raise AudioError(f"{name} is not a readable recording ({error})") from error
+    if samples.ndim == 2:
+        samples = samples.mean(axis=1)
+    if rate_hz != RATE_HZ:
+        samples = soxr.resample(samples, rate_hz, RATE_HZ)
+    return np.asarray((np.clip(samples, -1, 32767 / 32768) * 32768).astype("<i2"))
+
+
+def pack(source: Path, out: Path) -> None:
+    """Packs a tar or folder with a `manifest.csv` into `out`; what is packed already stays.
+
+    Args:
+        source: recordings of any rate with a manifest: file, words (or word), optionally speaker
+            and numbers_only ("1" for connected numbers). Rows whose file is not there are left out.
+        out: folder for audio.i16 and index.csv.
+
+    Raises:
+        ConfigError: no manifest, one without the columns, or one of whose files none is there.
+        AudioError: a file is no recording.
     """
     if (out / "index.csv").is_file():
         return
@@ -126,21 +153,22 @@ def pack(source: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     position = 0
     rows: list[tuple[int, int, str, str, str]] = []
+    manifest = csv.DictReader(io.StringIO(files["manifest.csv"].decode("utf-8-sig")))
+    columns = set(manifest.fieldnames or ())
+    if "file" not in columns or not {"words", "word"} & columns:
+        raise ConfigError(f"{source}: manifest.csv needs the columns file and words")
     with (out / "audio.i16").open("wb") as sink:
-        for row in csv.DictReader(io.StringIO(files["manifest.csv"].decode())):
+        for row in manifest:
             words = row.get("words") or row.get("word")
             if words is None or row["file"] not in files:
                 continue
-            samples, rate_hz = soundfile.read(io.BytesIO(files[row["file"]]), dtype="float32")
-            if samples.ndim == 2:
-                samples = samples.mean(axis=1)
-            if rate_hz != RATE_HZ:
-                samples = soxr.resample(samples, rate_hz, RATE_HZ)
-            pcm = (np.clip(samples, -1, 32767 / 32768) * 32768).astype("<i2")
+            pcm = _decode(files[row["file"]], f"{source}: {row['file']}")
             sink.write(pcm.tobytes())
             kind = "numbers" if row.get("numbers_only") == "1" else "speech"
             rows.append((position, pcm.shape[0], _spoken(words), kind, row.get("speaker", "")))
             position += pcm.shape[0]
+    if position == 0:
+        raise ConfigError(f"{source}: none of the files in its manifest.csv is there")
     partial = out / "index.partial"
     with partial.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -207,8 +235,7 @@ class Mixer:
         }
         self._speakers = sorted(self._by_speaker)
         self._single_names = sorted(self._singles)
-        # Between "every word alike" and "every clip alike": two voices say "fifteen",
-        # 1,400 say "one".
+        # Between "every word alike" and "every clip alike": two voices say "fifteen", 1,400 "one".
         shares = np.sqrt([len(self._singles[name]) for name in self._single_names])
         self._single_shares = shares / max(shares.sum(), 1.0)
         self._synthetic = [(packed, clip) for packed in self.synthetic for clip in packed.clips]

@@ -40,7 +40,15 @@ LINE_AFTER = 16_000  # 2 s, longer than any silence that ends an utterance
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row of the manifest."""
+    """A row of the manifest.
+
+    Attributes:
+        file: the recording.
+        digits: what is to be heard: digits, ``yes``, ``no``, or "" where no number is spoken.
+        words: what is said, for the reader.
+        speaker: who says it, "" where the manifest does not tell.
+        group: under what the file is counted besides, "" for nothing.
+    """
 
     file: Path
     digits: str
@@ -71,10 +79,11 @@ class Answer:
 
 
 def read_manifest(path: Path) -> list[Item]:
-    """Reads a manifest.
+    """Reads a manifest: a CSV file in UTF-8 with the columns of `Item`.
 
     Raises:
-        ConfigError: it is missing, empty, or lacks a column.
+        ConfigError: it is missing, empty, lacks a column, or a row is wrong; the message names the
+            line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -85,7 +94,7 @@ def read_manifest(path: Path) -> list[Item]:
                     f"{path} lacks the column {' and '.join(sorted(missing))}; a manifest has "
                     "file, digits, and optionally words, speaker, group"
                 )
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -93,15 +102,14 @@ def read_manifest(path: Path) -> list[Item]:
     if not rows:
         raise ConfigError(f"{path} lists no file")
     items = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         digits = re.sub(r"[\s-]", "", row["digits"] or "").lower()
-        if not row["file"] or not re.fullmatch(r"\d*|yes|no", digits):
+        if not row["file"] or not re.fullmatch(r"[0-9]*|yes|no", digits):
             raise ConfigError(
                 f"{path}, line {line}: needs a file, and digits that are 0-9, yes, no or empty"
             )
-        file = path.parent / row["file"]
         words, speaker, group = (row.get(key) or "" for key in ("words", "speaker", "group"))
-        items.append(Item(file, digits, words, speaker, group))
+        items.append(Item(path.parent / row["file"], digits, words, speaker, group))
     return items
 
 

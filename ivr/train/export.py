@@ -45,53 +45,34 @@ class _Decoder(nn.Module):
 
 
 def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]) -> None:
-    """Writes `model.json`, `encoder.onnx` and `decoder.onnx` (int8) into `folder`."""
+    """Writes `model.json`, `encoder.onnx` and `decoder.onnx` (int8) into `folder`.
+
+    Args:
+        model: the network; it is left in evaluation mode and float32.
+        folder: made if it is missing.
+        name: what the model is called in logs and in `/readyz`.
+        notes: kept in `model.json`, such as the steps trained.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     model = model.eval().float()
     shape = model.shape
     features = torch.zeros(1, shape.n_mels * shape.stack, 100)
     states = torch.zeros(1, 50, shape.d_model)
     tokens = torch.ones(3, 6, dtype=torch.long)
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter warns of constants that are meant
-        for part, module, inputs, axes, outputs in (
-            (
-                "encoder",
-                _Encoder(model),
-                {"features": features},
-                {"features": {2: "columns"}, "states": {1: "frames"}, "log_probs": {1: "frames"}},
-                ["states", "log_probs"],
-            ),
-            (
-                "decoder",
-                _Decoder(model),
-                {"states": states, "tokens": tokens},
-                {
-                    "states": {1: "frames"},
-                    "tokens": {0: "rows", 1: "tokens"},
-                    "scores": {0: "rows"},
-                },
-                ["scores"],
-            ),
-        ):
-            plain = Path(temporary) / f"{part}.onnx"
-            torch.onnx.export(
-                module,
-                tuple(inputs.values()),
-                str(plain),
-                input_names=list(inputs),
-                output_names=outputs,
-                dynamic_axes=axes,
-                opset_version=17,
-                dynamo=False,
-            )
-            quantize_dynamic(
-                plain,
-                folder / f"{part}.onnx",
-                weight_type=QuantType.QInt8,
-                per_channel=True,
-                op_types_to_quantize=["MatMul", "Gemm"],
-            )
+    _write(
+        folder / "encoder.onnx",
+        _Encoder(model),
+        {"features": features},
+        ["states", "log_probs"],
+        {"features": {2: "columns"}, "states": {1: "frames"}, "log_probs": {1: "frames"}},
+    )
+    _write(
+        folder / "decoder.onnx",
+        _Decoder(model),
+        {"states": states, "tokens": tokens},
+        ["scores"],
+        {"states": {1: "frames"}, "tokens": {0: "rows", 1: "tokens"}, "scores": {0: "rows"}},
+    )
     description = ModelDescription(
         name=name,
         n_mels=shape.n_mels,
@@ -102,3 +83,33 @@ def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]
         notes=notes,
     )
     write_description(folder, description)
+
+
+def _write(
+    path: Path,
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+) -> None:
+    """Traces a module on example inputs and quantises it; `axes` are those of any length."""
+    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter warns of constants that are meant
+        plain = Path(temporary) / path.name
+        torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            str(plain),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+        quantize_dynamic(
+            plain,
+            path,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=["MatMul", "Gemm"],
+        )

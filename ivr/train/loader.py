@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from ivr.asr.tokens import EOT, SOT
@@ -24,6 +25,9 @@ from ivr.train.corpus import Mixer
 
 BASKET_STEP = RATE_HZ * 6 // 25  # 240 ms: a whole number of encoder frames
 IGNORE = -100  # torch's cross-entropy leaves such targets out
+SHORTEST_LIMIT_S = 1.3
+LIMIT_GROWTH_S = 0.006  # a batch: single words first, ten digits after 700 batches
+FULL_CHANNEL_BATCHES = 1_000  # until then noise, rooms and losses come more and more often
 
 
 @dataclass
@@ -32,9 +36,10 @@ class Batch:
 
     Attributes:
         features: [batch, stack * n_mels, n_columns] float32.
-        ctc_targets: all token ids in a row; ctc_lengths: how many belong to each utterance.
-        decoder_input: [batch, n_tokens], SOT first; decoder_target: the same shifted, EOT
-        last, IGNORE after.
+        ctc_targets: [n] int64, the token ids of all utterances in a row.
+        ctc_lengths: [batch] int64, how many of them belong to each.
+        decoder_input: [batch, n_tokens] int64, SOT first.
+        decoder_target: [batch, n_tokens] int64, the same shifted: EOT last, IGNORE after.
     """
 
     features: torch.Tensor
@@ -44,13 +49,13 @@ class Batch:
     decoder_target: torch.Tensor
 
 
-def features_of(samples: Samples, n_mels: int, stack: int) -> np.ndarray:
-    """Features of 8 kHz samples by the same functions that serve a call."""
+def features_of(samples: Samples, n_mels: int, stack: int) -> NDArray[np.float32]:
+    """Features [stack * n_mels, n_columns] of 8 kHz samples, by the functions that serve a call."""
     upsampled = soxr.resample(samples, RATE_HZ, 2 * RATE_HZ)
     return stack_frames(log_mel(upsampled, n_mels, level=True), stack)
 
 
-def collate(features: list[np.ndarray], tokens: list[list[int]]) -> Batch:
+def collate(features: list[NDArray[np.float32]], tokens: list[list[int]]) -> Batch:
     """Stacks equally long features and pads the transcripts."""
     width = max(len(ids) for ids in tokens) + 1
     decoder_input = torch.full((len(tokens), width), EOT)
@@ -67,11 +72,6 @@ def collate(features: list[np.ndarray], tokens: list[list[int]]) -> Batch:
     )
 
 
-SHORTEST_LIMIT_S = 1.3
-LIMIT_GROWTH_S = 0.006  # a batch: single words first, ten digits after 700 batches
-FULL_CHANNEL_BATCHES = 1_000  # until then noise, rooms and losses come more and more often
-
-
 class Utterances(IterableDataset[Batch]):
     """An endless stream of batches; each worker has its own seed.
 
@@ -80,10 +80,10 @@ class Utterances(IterableDataset[Batch]):
         channel: the telephone.
         seed: repeats the stream.
         batch_s: seconds of audio in a batch.
-        n_mels, stack: the features' form.
-        first_batch: the training step this stream begins at. A network that knows nothing
-        leaves the
-            all-blank plateau of CTC on short utterances in a few hundred steps, on long ones in
+        n_mels: mel bands.
+        stack: mel frames to a column.
+        first_batch: the training step this stream begins at. A network that knows nothing leaves
+            the all-blank plateau of CTC on short utterances in a few hundred steps, on long ones in
             thousands, so the allowed length grows from single words.
     """
 
@@ -105,7 +105,7 @@ class Utterances(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         info = get_worker_info()
         rng = np.random.default_rng([self.seed, info.id if info else 0])
-        baskets: dict[int, list[tuple[np.ndarray, list[int]]]] = defaultdict(list)
+        baskets: dict[int, list[tuple[NDArray[np.float32], list[int]]]] = defaultdict(list)
         made = self.first_batch
         while True:
             limit_s = SHORTEST_LIMIT_S + LIMIT_GROWTH_S * made
@@ -119,7 +119,7 @@ class Utterances(IterableDataset[Batch]):
 
     def _draw(
         self, rng: np.random.Generator, limit_s: float = 60.0, hardness: float = 1.0
-    ) -> tuple[int, np.ndarray, list[int]]:
+    ) -> tuple[int, NDArray[np.float32], list[int]]:
         mixer = self.mixer
         clean, ids = mixer.draw(rng)
         while clean.shape[0] > limit_s * RATE_HZ:

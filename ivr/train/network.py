@@ -19,6 +19,10 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from ivr.asr.tokens import BLANK, EOT, SOT, VOCABULARY
 
+# Plain attention: on a CPU the fused kernel's backward pass costs 5x as much at 75 frames. A
+# dictionary, for transformers does not declare the argument.
+_ATTENTION: dict[str, Any] = {"attn_implementation": "eager"}
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -62,9 +66,7 @@ class Shape:
             bos_token_id=SOT,
             eos_token_id=EOT,
             decoder_start_token_id=SOT,
-            # Plain attention: on a CPU the fused kernel's backward pass costs 5x as
-            # much at 75 frames.
-            attn_implementation="eager",
+            **_ATTENTION,
         )
 
     def as_dict(self) -> dict[str, int]:
@@ -85,14 +87,13 @@ class NumericWhisper(nn.Module):
         """Draws the weights of a network that learns from nothing.
 
         Args:
-            mean: [stack * n_mels], the features' average over a batch. The first
-            convolution starts by
-                subtracting it: telephone speech leaves a third of the bands
-                constant, and that constant would drown the rest.
+            mean: [stack * n_mels], the features' average over a batch. The first convolution starts
+                by subtracting it: telephone speech leaves a third of the bands constant, and that
+                constant would drown the rest.
 
-        Whisper's own draw (deviation 0.02) suits a width of 768; at 192 the sound would
-        come out of the convolutions at a tenth of the position signal, and training stays
-        on its plateau for long.
+        Whisper's own draw (deviation 0.02) suits a width of 768; at 192 the sound would come out of
+        the convolutions at a tenth of the position signal, and training stays on its plateau for
+        long.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv1d):

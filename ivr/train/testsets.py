@@ -70,7 +70,7 @@ class TestSets:
         line = np.concatenate([quiet, samples, quiet])
         noise = fit(self._rng, sources[int(self._rng.integers(len(sources)))], line.shape[0])
         gain = rms(trim_edges(samples, 0.0)) / rms(noise) * 10 ** (-NOISY_SNR_DB / 20)
-        return line + noise * np.float32(gain)
+        return np.asarray(line + noise * np.float32(gain), dtype=np.float32)
 
     def add_strings(self, packed: PackedSet) -> None:
         """Strings of one speaker's digits, for each length."""
@@ -125,7 +125,7 @@ class TestSets:
             else:
                 line = fit(self._rng, noises[int(self._rng.integers(len(noises)))], n)
             line = np.asarray(line, np.float32)
-            self._add("line", line / rms(line) * level, "", "", "")
+            self._add("line", line / np.float32(rms(line)) * level, "", "", "")
 
     def add_babble(self, babble: list[Samples]) -> None:
         """Stretches of talk about other things."""

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from pickle import PickleError
 from typing import Any
 
 import torch
@@ -90,7 +91,6 @@ def greedy(log_probs: Tensor) -> list[int]:
     ]
 
 
-@torch.no_grad()
 def check(model: NumericWhisper, sets: dict[str, PackedSet], limit: int = 600) -> dict[str, float]:
     """Share of utterances whose words are all right, by greedy CTC, on clean recordings."""
     model.eval()
@@ -101,8 +101,9 @@ def check(model: NumericWhisper, sets: dict[str, PackedSet], limit: int = 600) -
         for clip in clips:
             samples = packed.load(clip)
             features = features_of(samples, model.shape.n_mels, model.shape.stack)
-            states = model.encode(torch.from_numpy(features)[None])
-            right += greedy(model.ctc(states)[0]) == encode(clip.words)
+            with torch.no_grad():
+                log_probs = model.ctc(model.encode(torch.from_numpy(features)[None]))
+            right += greedy(log_probs[0]) == encode(clip.words)
         result[name] = right / max(1, len(clips))
     model.train()
     return result
@@ -118,9 +119,13 @@ class Trainer:
         mixer: what to train on.
         channel: the telephone.
         checks: sets to look at now and then; never trained on.
+
+    Raises:
+        ModelError: the checkpoint is broken.
+        ConfigError: the checkpoint was trained with another vocabulary.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - where, how, what, on what, through what, held to what
         self,
         out: Path,
         settings: TrainSettings,
@@ -174,7 +179,8 @@ class Trainer:
 
     def _copy_to_half(self) -> None:
         with torch.no_grad():
-            halves, wholes = list(self.half.parameters()), list(self.model.parameters())
+            halves: list[Tensor] = list(self.half.parameters())
+            wholes: list[Tensor] = list(self.model.parameters())
             torch._foreach_copy_(halves, wholes)
 
     def _saved(self) -> dict[str, Any] | None:
@@ -183,9 +189,12 @@ class Trainer:
             return None
         try:
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError) as error:
-            raise ModelError(f"{path} is broken ({error}); remove it to start anew") from error
-        if saved["vocabulary"] != list(VOCABULARY):
+            vocabulary = saved["vocabulary"]
+        except (RuntimeError, EOFError, OSError, PickleError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path} is broken ({type(error).__name__}); remove it to start anew"
+            ) from error
+        if vocabulary != list(VOCABULARY):
             raise ConfigError(f"{path} was trained with another vocabulary; use a new --out folder")
         return saved
 
@@ -249,7 +258,7 @@ class Trainer:
             group["lr"] = learning_rate(settings, self.step)
         features = spec_augment(batch.features, self.model.shape.n_mels, generator)
         loss = loss_of(self.half, replace(batch, features=features.bfloat16()), settings)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         for half, whole in zip(self.half.parameters(), self.model.parameters(), strict=True):
             whole.grad = None if half.grad is None else half.grad.float()
             half.grad = None

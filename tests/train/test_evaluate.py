@@ -1,0 +1,386 @@
+"""Evaluation: counting that can be checked by hand, manifests with line numbers, one report."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ivr.audio.espeak import Espeak
+from ivr.audio.level import level_speech
+from ivr.audio.wav import write_wav
+from ivr.errors import ConfigError, ModelError
+from ivr.recognition import Hypothesis, Recognition, Word
+from ivr.train import evaluate
+from ivr.train.evaluate import (
+    Answer,
+    Item,
+    Listener,
+    Report,
+    Tally,
+    edits,
+    hear_all,
+    percentiles,
+    read_manifest,
+)
+from ivr.train.evaluation_report import run_evaluate
+
+# What the evaluation command promises with --json, and what it adds.
+PROMISED = (
+    *("files", "string_accuracy", "digit_error_rate", "substitutions", "insertions", "deletions"),
+    *("false_accept_rate", "latency_ms", "groups", "speakers"),
+)
+ADDED = {"confidence_level", "compute_ms", "errors"}
+
+
+def recognition(words: str, confidence: float = 0.9) -> Recognition:
+    """A recogniser's answer of one hypothesis."""
+    spoken = tuple(Word(word, 0, 10, confidence) for word in words.split())
+    return Recognition((Hypothesis(spoken, 0.0),), confidence, audio_ms=1000)
+
+
+class StubEngine:
+    """Stands in for the engine: says what it is told, one utterance after the other."""
+
+    answers: Sequence[str] = ()
+    confidence = 0.9
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder, self._left = folder, list(self.answers)
+
+    def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
+        """The next answer."""
+        assert samples.dtype == np.int16
+        assert grammar.startswith("builtin:")
+        return recognition(self._left.pop(0), self.confidence)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> type[StubEngine]:
+    """The stub in the engine's place; set its `answers` before it is used."""
+    stub = type("Stub", (StubEngine,), {})
+    monkeypatch.setattr(evaluate, "Engine", stub)
+    return stub
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of recordings: one and two utterances, silence, and a file that is no recording."""
+    folder = tmp_path_factory.mktemp("spoken")
+    speech = level_speech(Espeak().render("four one five"))
+    pause = np.zeros(8000 * 2, np.int16)
+    write_wav(folder / "one.wav", speech, 8000)
+    write_wav(folder / "two.wav", np.concatenate([speech, pause, speech]), 8000)
+    write_wav(folder / "silence.wav", pause, 8000)
+    (folder / "broken.wav").write_bytes(b"RIFF no recording at all")
+    return folder
+
+
+def write_manifest(path: Path, *lines: str) -> Path:
+    """A manifest of these lines."""
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def slow_distance(expected: str, heard: str) -> int:
+    """Edit distance by definition, for short strings."""
+    if not expected or not heard:
+        return len(expected) + len(heard)
+    if expected[0] == heard[0]:
+        return slow_distance(expected[1:], heard[1:])
+    return 1 + min(
+        slow_distance(expected[1:], heard[1:]),
+        slow_distance(expected[1:], heard),
+        slow_distance(expected, heard[1:]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "heard", "counts"),
+    [
+        ("", "", (0, 0, 0)),
+        ("415", "415", (0, 0, 0)),
+        ("415", "445", (1, 0, 0)),
+        ("415", "4155", (0, 1, 0)),
+        ("4155", "415", (0, 0, 1)),
+        ("415", "", (0, 0, 3)),
+        ("", "415", (0, 3, 0)),
+        ("12345", "2345", (0, 0, 1)),
+        ("12345", "23456", (0, 1, 1)),
+        ("77", "777", (0, 1, 0)),
+    ],
+)
+def test_edits_of_known_pairs(expected: str, heard: str, counts: tuple[int, int, int]) -> None:
+    """Substitutions, insertions, deletions."""
+    assert edits(expected, heard) == counts
+
+
+def test_edits_are_the_cheapest_alignment() -> None:
+    """Against the definition, for all pairs of up to four symbols of two."""
+    words = ["".join(p) for n in range(5) for p in itertools.product("12", repeat=n)]
+    for expected, heard in itertools.product(words, words):
+        substitutions, insertions, deletions = edits(expected, heard)
+        assert substitutions + insertions + deletions == slow_distance(expected, heard)
+        assert insertions - deletions == len(heard) - len(expected)
+
+
+@given(st.text("0123456789", max_size=30), st.text("0123456789", max_size=30))
+def test_edits_never_cost_more_than_starting_over(expected: str, heard: str) -> None:
+    """Bounds that hold at any length; and the other way round insertions become deletions."""
+    substitutions, insertions, deletions = edits(expected, heard)
+    total = substitutions + insertions + deletions
+    assert abs(len(expected) - len(heard)) <= total <= max(len(expected), len(heard))
+    assert sum(edits(heard, expected)) == total
+    assert (total == 0) == (expected == heard)
+
+
+def test_a_tally_counts() -> None:
+    """Three numbers, one wrong; two files without a number, one of which gave one."""
+    tally = Tally()
+    for digits, heard in (("415", "415"), ("415", "45"), ("yes", "yes"), ("", ""), ("", "7")):
+        tally.add(digits, heard)
+    assert tally.as_dict() == {
+        "files": 5,
+        "string_accuracy": round(2 / 3, 5),
+        "digit_error_rate": round(1 / 7, 5),  # "yes" is one symbol
+        "substitutions": 0,
+        "insertions": 0,
+        "deletions": 1,
+        "false_accept_rate": 0.5,
+    }
+
+
+def test_yes_heard_as_digits_is_one_symbol_wrong() -> None:
+    """One substituted, the rest inserted."""
+    tally = Tally()
+    tally.add("yes", "41")
+    tally.add("415", "no")
+    assert (tally.substitutions, tally.insertions, tally.deletions) == (2, 1, 2)
+
+
+def test_a_share_of_nothing_is_none() -> None:
+    """Rather than 0 % or 100 % of no files."""
+    figures = Tally().as_dict()
+    assert figures["string_accuracy"] is figures["digit_error_rate"] is None
+    assert figures["false_accept_rate"] is None
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    """Nearest rank."""
+    assert percentiles([]) == {"p50": None, "p95": None, "p99": None}
+    assert percentiles([7.04]) == {"p50": 7.0, "p95": 7.0, "p99": 7.0}
+    hundred = [float(value) for value in range(100, 0, -1)]
+    assert percentiles(hundred) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+    assert percentiles([1.0, 2.0, 3.0])["p50"] == 2.0
+
+
+def test_a_manifest_is_read(tmp_path: Path) -> None:
+    """Paths are relative to it; digits may be grouped; optional columns may be missing."""
+    path = write_manifest(
+        tmp_path / "m.csv",
+        "file,digits,words,speaker,group",
+        'a.wav,415 26-5,"four one five",ann,short',
+        "b/c.wav,YES,,,",
+        "d.wav,",
+    )
+    first, second, third = read_manifest(path)
+    assert first == Item(tmp_path / "a.wav", "415265", "four one five", "ann", "short")
+    assert second == Item(tmp_path / "b" / "c.wav", "yes", "", "", "")
+    assert third == Item(tmp_path / "d.wav", "", "", "", "")
+
+
+def test_a_manifest_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    """A byte order mark is no part of the first column's name."""
+    path = tmp_path / "m.csv"
+    path.write_bytes(b"\xef\xbb\xbffile,digits\r\na.wav,1\r\n")
+    assert read_manifest(path)[0].digits == "1"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "lacks the column digits and file"),
+        (b"file,words\na.wav,one\n", "lacks the column digits;"),
+        (b"file,digits\n", "lists no file"),
+        (b"file,digits\na.wav,1\n,2\n", "line 3: needs a file"),
+        (b"file,digits\na.wav,1\nb.wav,one\n", "line 3: needs a file, and digits"),
+        (b"file,digits\na.wav,1\n\n\nb.wav,one\n", "line 5"),
+        (b'words,file,digits\n"one\ntwo",a.wav,12\n,b.wav,1.5\n', "line 4"),
+        (b"file,digits\na.wav,\xd9\xa3\n", "line 2"),  # a digit of another script
+        (b"file,digits\n\xff\xfe.wav,1\n", "not a CSV file in UTF-8"),
+        (b'file,digits\n"' + b"x" * 200_000 + b'",1\n', "not a CSV file in UTF-8"),
+    ],
+)
+def test_a_wrong_manifest_is_one_message(tmp_path: Path, content: bytes, message: str) -> None:
+    """With the file and, where a row is to blame, its line in an editor."""
+    path = tmp_path / "m.csv"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_manifest(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_manifest_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """Missing, or a folder."""
+    for path in (tmp_path / "gone.csv", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            read_manifest(path)
+
+
+def test_a_recording_is_heard_as_a_call_would(engine: type[StubEngine], spoken: Path) -> None:
+    """One utterance, its value, and a latency that holds the silence waited for."""
+    engine.answers = ["four one five"]
+    answer = Listener(engine(), evaluate.NATURAL, 1_200).hear(spoken / "one.wav")  # type: ignore[arg-type]
+    assert (answer.value, answer.words, answer.error) == ("415", "four one five", "")
+    assert answer.confidence == pytest.approx(0.9)
+    assert answer.latency_ms is not None
+    assert answer.compute_ms is not None
+    assert 1_200 <= answer.latency_ms - answer.compute_ms < 2_000
+
+
+def test_utterances_of_a_file_are_joined(engine: type[StubEngine], spoken: Path) -> None:
+    """A caller who pauses too long still said one number; "yes" beside a number is none."""
+    for answers, value in (
+        (["four one", "five"], "415"),
+        (["four one", "yes"], "41"),
+        (["yes", "no"], "no"),
+        (["<other>", "five"], "5"),
+        (["", ""], ""),
+    ):
+        engine.answers = answers
+        answer = Listener(engine(), evaluate.NATURAL, 1_200).hear(spoken / "two.wav")  # type: ignore[arg-type]
+        assert answer.value == value
+        assert bool(answer.confidence) == bool(value)
+
+
+def test_silence_is_no_utterance(engine: type[StubEngine], spoken: Path) -> None:
+    """The engine is not even asked."""
+    answer = Listener(engine(), evaluate.NATURAL, 1_200).hear(spoken / "silence.wav")  # type: ignore[arg-type]
+    assert answer == Answer()
+
+
+def test_a_grammar_refuses_what_it_does_not_accept(engine: type[StubEngine], spoken: Path) -> None:
+    """Three digits are no answer to a question for eight."""
+    engine.answers = ["four one five"]
+    items = [Item(spoken / "one.wav", "415", "", "", "")]
+    (answer,) = hear_all(items, None, "builtin:digits?length=8")
+    assert (answer.value, answer.words) == ("", "four one five")
+    with pytest.raises(ConfigError):
+        list(hear_all(items, None, "builtin:poetry"))
+
+
+def test_a_missing_model_shows_before_any_worker_starts(tmp_path: Path) -> None:
+    """One clear error, not a broken pool."""
+    items = [Item(tmp_path / "a.wav", "1", "", "", "")]
+    for workers in (1, 2):
+        with pytest.raises(ModelError, match=r"model\.json is missing"):
+            list(hear_all(items, tmp_path, workers=workers))
+
+
+def test_the_report_holds_the_promised_keys() -> None:
+    """Those that the command documents, first and in its order; groups and speakers the same."""
+    report = Report(confidence_level=0.5)
+    report.add(Item(Path("a.wav"), "415", "", "ann", "short"), Answer("415", "", 0.9, 900.0, 20.0))
+    report.add(Item(Path("b.wav"), "", "", "bob", ""), Answer("7", "", 0.8, 1000.0, 30.0))
+    figures = report.as_dict()
+    assert [key for key in figures if key not in ADDED] == list(PROMISED)
+    assert set(figures) == {*PROMISED, *ADDED}
+    assert set(figures["latency_ms"]) == {"p50", "p95", "p99"}
+    assert set(figures["groups"]) == {"short"}
+    assert set(figures["speakers"]) == {"ann", "bob"}
+    assert set(figures["speakers"]["bob"]) == set(PROMISED[:7])
+    assert figures["speakers"]["bob"]["false_accept_rate"] == 1.0
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_an_answer_below_the_confidence_level_is_none() -> None:
+    """A live call would have asked again: a number is lost, and a false one is not taken."""
+    report = Report(confidence_level=0.5)
+    report.add(Item(Path("a.wav"), "41", "", "", ""), Answer("41", "", 0.49, 900.0, 20.0))
+    report.add(Item(Path("b.wav"), "", "", "", ""), Answer("41", "", 0.49, 900.0, 20.0))
+    report.add(Item(Path("c.wav"), "41", "", "", ""), Answer("41", "", 0.5, 900.0, 20.0))
+    figures = report.as_dict()
+    assert figures["string_accuracy"] == 0.5
+    assert figures["deletions"] == 2
+    assert figures["false_accept_rate"] == 0.0
+    assert [row["heard"] for row in report.results] == ["41", "41", "41"]
+
+
+def test_a_broken_file_is_reported_and_the_rest_goes_on(
+    engine: type[StubEngine],
+    spoken: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One JSON object on standard output, exit status 1, a line for each broken file."""
+    engine.answers = ["four one five", "four one nine"]
+    manifest = write_manifest(
+        tmp_path / "m.csv",
+        "file,digits,group",
+        *(f"{spoken / name},415,{name[:3]}" for name in ("one.wav", "broken.wav", "gone.wav")),
+        f"{spoken / 'one.wav'},415,one",
+    )
+    status = run_evaluate(
+        manifest,
+        grammar=evaluate.NATURAL,
+        folder=None,
+        confidence_level=None,
+        workers=1,
+        results=tmp_path / "results.jsonl",
+        json_output=True,
+    )
+    out, err = capsys.readouterr()
+    figures = json.loads(out)
+    assert status == 1
+    assert (figures["files"], figures["string_accuracy"]) == (2, 0.5)
+    assert figures["substitutions"] == 1
+    assert figures["groups"]["one"]["files"] == 2
+    assert len(figures["errors"]) == 2
+    assert "broken.wav" in figures["errors"][0]
+    assert err.count("error:") == 2
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [row["heard"] for row in rows] == ["415", "419"]
+
+
+def test_tables_for_people(
+    engine: type[StubEngine],
+    spoken: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without --json: shares in percent, and a dash where there is nothing to share."""
+    engine.answers = ["four one five"]
+    manifest = write_manifest(
+        tmp_path / "m.csv", "file,digits,speaker", f"{spoken / 'one.wav'},415,ann"
+    )
+    status = run_evaluate(
+        manifest,
+        grammar=evaluate.NATURAL,
+        folder=None,
+        confidence_level=0.5,
+        workers=1,
+        results=None,
+        json_output=False,
+    )
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "100.00 %" in out
+    assert "p95" in out
+
+
+def test_evaluation_needs_nothing_of_training() -> None:
+    """It is part of the installed package, whose dependencies have no torch and no scipy."""
+    code = (
+        "import sys, ivr.train.evaluation_report; "
+        "sys.exit(bool({'torch', 'scipy', 'transformers', 'onnx', 'librosa'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
