@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ivr.asr.beam import align, beam_search
 from ivr.asr.model_files import open_model
-from ivr.asr.tokens import EOT, SOT, VOCABULARY
+from ivr.asr.tokens import EOT, OTHER, SOT, VOCABULARY
 from ivr.audio.mel import HOP_SAMPLES, N_FFT, log_mel, stack_frames
 from ivr.audio.resample import resample
 from ivr.errors import ModelError
@@ -142,8 +142,8 @@ class Engine:
         scores = self.rescore(states, list(ctc)).sum(axis=1).tolist()
         weight = self.description.decoding.ctc_weight
         joined = [
-            weight * proposed + (1 - weight) * score
-            for proposed, score in zip(ctc.values(), scores, strict=True)
+            weight * proposed + (1 - weight) * score - self._penalty(ids, grammar)
+            for (ids, proposed), score in zip(ctc.items(), scores, strict=True)
         ]
         hypotheses, confidence = self._rank(list(ctc), joined, log_probs)
         spent.lap("rescore")
@@ -155,13 +155,20 @@ class Engine:
         )
 
     def propose(self, log_probs: NDArray[np.float32], grammar: str) -> dict[tuple[int, ...], float]:
-        """The word sequences worth rescoring, with their CTC scores: free ones and accepted ones."""
+        """The word sequences worth rescoring with their CTC scores: free and accepted ones."""
         decoding = self.description.decoding
         free = beam_search(log_probs, beam=decoding.beam)
         held = beam_search(log_probs, beam=decoding.beam, grammar=parse_grammar(grammar))
         found = dict(free[: decoding.n_best]) | dict(held[: decoding.n_best])
         longest = self.description.max_tokens - 2
         return {ids: score for ids, score in found.items() if len(ids) <= longest} or {(): 0.0}
+
+    def _penalty(self, ids: tuple[int, ...], grammar: str) -> float:
+        """What a hypothesis loses for being a number that answers another question."""
+        words = [VOCABULARY[token] for token in ids if token != OTHER]
+        state = parse_grammar(grammar).walk(words)
+        accepted = not words or (state is not None and state.complete)
+        return 0.0 if accepted else self.description.decoding.off_grammar_penalty
 
     def _rank(
         self,

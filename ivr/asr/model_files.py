@@ -30,6 +30,9 @@ class Decoding:
         beam: prefixes kept by the CTC search.
         n_best: hypotheses rescored by the decoder and returned.
         ctc_weight: share of the CTC score; the decoder has the rest.
+        off_grammar_penalty: natural log of how much rarer callers say numbers that the question
+            does not accept than ones it does. It is taken off the score of a number outside the
+            grammar, never gained by one inside: silence and other speech compete as before.
         temperature: divides the scores of the N-best list before they become probabilities.
         confidence_slope, confidence_offset: a logistic curve from the log-odds of the N-best
             probability to the confidence (Platt 1999).
@@ -38,6 +41,7 @@ class Decoding:
     beam: int = 8
     n_best: int = 5
     ctc_weight: float = 0.5
+    off_grammar_penalty: float = 2.0
     temperature: float = 1.0
     confidence_slope: float = 1.0
     confidence_offset: float = 0.0

@@ -51,7 +51,8 @@ def mel_filters(n_mels: int = N_MELS) -> NDArray[np.float32]:
 def _window() -> NDArray[np.float32]:
     # The periodic Hann window, as torch.hann_window gives it.
     ramp = np.arange(N_FFT) * (2.0 * np.pi / N_FFT)
-    return (0.5 - 0.5 * np.cos(ramp)).astype(np.float32)
+    window: NDArray[np.float32] = (0.5 - 0.5 * np.cos(ramp)).astype(np.float32)
+    return window
 
 
 def log_mel(

@@ -22,7 +22,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from ivr.asr.tokens import DIGITS, encode
+from ivr.asr.tokens import DIGITS, TEENS, TENS, encode
 from ivr.errors import AudioError, ConfigError
 from ivr.train.channel import RATE_HZ, Samples, change_speed, fit, rms
 
@@ -108,11 +108,8 @@ def _recordings(source: Path) -> Iterator[tuple[str, bytes]]:
 
 def _spoken(words: str) -> str:
     """Spells a bare number of a prompt manifest ("15") as its spoken word."""
-    names = {str(i): word for i, word in enumerate(DIGITS)}
-    names |= {"10": "ten", "11": "eleven", "12": "twelve", "13": "thirteen", "14": "fourteen"}
-    names |= {"15": "fifteen", "16": "sixteen", "17": "seventeen", "18": "eighteen"}
-    names |= {"19": "nineteen", "20": "twenty", "30": "thirty", "40": "forty", "50": "fifty"}
-    names |= {"60": "sixty", "70": "seventy", "80": "eighty", "90": "ninety"}
+    names = {str(number): word for number, word in enumerate((*DIGITS, *TEENS))}
+    names |= {str(10 * ten): word for ten, word in enumerate(TENS, start=2)}
     return names.get(words, words)
 
 

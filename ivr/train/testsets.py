@@ -124,8 +124,8 @@ class TestSets:
                 line = self._rng.standard_normal(n)
             else:
                 line = fit(self._rng, noises[int(self._rng.integers(len(noises)))], n)
-            line = np.asarray(line, np.float32)
-            self._add("line", line / np.float32(rms(line)) * level, "", "", "")
+            sound = np.asarray(line, dtype=np.float32)
+            self._add("line", sound / np.float32(rms(sound)) * level, "", "", "")
 
     def add_babble(self, babble: list[Samples]) -> None:
         """Stretches of talk about other things."""

@@ -32,7 +32,8 @@ def matrix(*frames: dict[str, float]) -> NDArray[np.float32]:
             row[TOKEN_ID[word]] = probability
         if "<blank>" not in frame:
             row[BLANK] = max(ABSENT, 1.0 - sum(frame.values()))
-    return np.log(probs).astype(np.float32)
+    log_probs: NDArray[np.float32] = np.log(probs).astype(np.float32)
+    return log_probs
 
 
 def collapse(path: tuple[int, ...]) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ from tests.endpointing.speech import digit, line, silence, vowel
 Samples = NDArray[np.int16]
 Recognizer = Callable[[Recognize], Recognition | None]
 
-NUMBER = "four one five five zero zero one two".split()
+NUMBER = ["four", "one", "five", "five", "zero", "zero", "one", "two"]
 STARTED = StreamStarted("CA1", "MZ1", {})
 GAP_MS = 80  # between the digits of a group
 

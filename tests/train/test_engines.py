@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ivr.audio.espeak import Espeak
 from ivr.errors import ModelError
 from ivr.train import engines
 from ivr.train.clips import PEAK, RATE_HZ, check_clip, render
@@ -90,7 +91,7 @@ def test_punctuation_of_a_foreign_phrase_stays_outside_the_phonemes(
         seen.append(text)
         return np.zeros(0, np.int16)
 
-    monkeypatch.setattr(engines.Espeak, "render", render)
+    monkeypatch.setattr(Espeak, "render", render)
     espeak = engines._Espeak()
     espeak.speak("one two, three.", Voice("espeak", "de"))
     espeak.speak("one two, three.", Voice("espeak", "en-us"))

@@ -10,16 +10,18 @@ import pytest
 
 from ivr.asr.tokens import DIGITS, TEENS, TENS, VOCABULARY, ZEROS, decode, encode
 from ivr.train import phrases
-from ivr.train.phrases import (
+from ivr.train.phrase_tables import (
     CARRIERS,
     GROUPINGS,
-    KIND_WEIGHTS,
-    KINDS,
     LETTERS,
     NEAR_NUMBERS,
     ORDINARY,
-    OTHER_WORD,
     TAILS,
+)
+from ivr.train.phrases import (
+    KIND_WEIGHTS,
+    KINDS,
+    OTHER_WORD,
     Phrase,
     phrase_of,
     sample_phrase,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ import pytest
 
 pytest.importorskip("scipy")
 pytest.importorskip("onnx")
-torch = pytest.importorskip("torch")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of what its own dependencies deprecate
-    pytest.importorskip("transformers")
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import torch
 
 from ivr.asr.engine import Engine
 from ivr.asr.tokens import BLANK, EOT, SOT, TOKEN_ID, encode
 from ivr.errors import ConfigError, ModelError
+from ivr.train import train
 from ivr.train.channel import ChannelSettings
 from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
 from ivr.train.export import export
@@ -33,8 +34,8 @@ TINY = Shape(d_model=32, encoder_layers=1, decoder_layers=1, heads=2)
 QUICK = TrainSettings(
     steps=3, batch_s=4.0, warmup_steps=2, workers=0, save_every=2, check_every=3, seed=3
 )
-# Of log-probabilities, against float32: int8 weights and activations of an untrained network.
-INT8_TOLERANCE = 0.15
+# Of log-probabilities, int8 against float32; the largest over three untrained networks was 0.013.
+INT8_TOLERANCE = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,8 @@ def test_a_finished_run_does_nothing(tmp_path: Path, words: PackedSet) -> None:
 
 def test_a_seed_repeats_a_run(tmp_path: Path, words: PackedSet) -> None:
     """The same utterances, the same draws, the same weights."""
-    first, second = trainer(tmp_path / "a", words), trainer(tmp_path / "b", words)
+    short = replace(QUICK, steps=2, batch_s=2.0)
+    first, second = (trainer(tmp_path / name, words, short) for name in "ab")
     for run in (first, second):
         run.run(lambda _row: None)
     for name, value in first.model.state_dict().items():
@@ -103,6 +105,8 @@ def test_training_reports_and_logs(
 ) -> None:
     """A row each 50 steps, the last with the share of right words; the log holds the same."""
     run = trainer(tmp_path, words, replace(QUICK, steps=50))
+    batch = next(iter(run._utterances()))
+    monkeypatch.setattr(train, "open_loader", lambda *_: repeat(batch))
     monkeypatch.setattr(run, "_train_on", lambda _batch, _generator: 1.5)
     rows: list[dict[str, Any]] = []
     run.run(rows.append)
@@ -111,7 +115,8 @@ def test_training_reports_and_logs(
     assert row["loss"] == 1.5
     assert row["eta_s"] == 0
     assert 0.0 <= row["words"] <= 1.0
-    assert [json.loads(line) for line in (tmp_path / "log.jsonl").open()] == rows
+    log = (tmp_path / "log.jsonl").read_text()
+    assert [json.loads(line) for line in log.splitlines()] == rows
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 half a file"])
@@ -253,7 +258,7 @@ def test_the_exported_model_says_what_torch_says(exported: tuple[NumericWhisper,
 def test_the_exported_model_takes_any_length(exported: tuple[NumericWhisper, Path]) -> None:
     """From a click to the longest; a call must not end because somebody talks on."""
     engine = Engine(exported[1])
-    for n in (0, 100, 8_000, 24_000, 40 * 8_000):
+    for n in (0, 100, 8_000, 31 * 8_000):
         recognition = engine.recognize(np.zeros(n, np.int16), "builtin:natural")
         assert recognition.hypotheses
         assert 0.0 <= recognition.confidence <= 1.0

@@ -1,0 +1,230 @@
+"""Answering by keys: term key, inter-digit timer, barge-in, type-ahead."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.call import Clear, Play
+from ivr.providers.events import DtmfReceived
+from ivr.recognition import CompletionCause, InputMode
+from tests.call.talk import Talk, heard, make_flow
+
+OPEN_ENDED = "builtin:digits?minlength=4;maxlength=10"
+SUCCESS = CompletionCause.SUCCESS
+NO_MATCH = CompletionCause.NO_MATCH
+
+
+def test_full_number_is_taken_at_the_last_key() -> None:
+    """Four of four keys: no timer, no term key, no doubt."""
+    talk = Talk().start().played().press("415")
+    assert talk.causes == []
+    talk.give(DtmfReceived("5"))
+    assert talk.values == ["4155"]
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert collected.mode is InputMode.DTMF
+    assert collected.confidence == 1.0
+    assert collected.latency_ms == 0.0
+    assert collected.words == "4155"
+
+
+def test_term_key_ends_a_number_that_could_go_on() -> None:
+    """Four of up to ten, then #: taken at once, and # is not part of it."""
+    talk = Talk(make_flow(OPEN_ENDED)).start().played().press("4155")
+    assert talk.causes == []
+    talk.press("#")
+    assert talk.values == ["4155"]
+
+
+def test_term_key_ends_a_number_that_is_too_short() -> None:
+    """The caller says that this was all: a nomatch, at once."""
+    talk = Talk(make_flow(OPEN_ENDED)).start().played().press("41#")
+    assert talk.causes == [NO_MATCH]
+
+
+def test_term_key_alone_says_nothing() -> None:
+    """A # by habit after a full number neither answers nor interrupts the next question."""
+    talk = Talk(make_flow(confirm=True)).start().played().press("4155#")
+    assert talk.causes == [SUCCESS]
+    assert talk.clears == 0
+    talk.played().press("1")
+    assert talk.values == ["4155", "yes"]
+
+
+def test_other_term_key() -> None:
+    """The flow may name another, and # is then a key like any."""
+    talk = Talk(make_flow(OPEN_ENDED, term_char="*")).start().played().press("41556*")
+    assert talk.values == ["41556"]
+    talk = Talk(make_flow(OPEN_ENDED, term_char="*")).start().played().press("4155#*")
+    assert talk.causes == [NO_MATCH]
+
+
+def test_no_term_key() -> None:
+    """Without one only the timer ends a number that could go on."""
+    talk = Talk(make_flow(OPEN_ENDED, term_char="")).start().played().press("41556").wait(2800)
+    assert talk.causes == []
+    talk.wait(200)
+    assert talk.values == ["41556"]
+
+
+def test_inter_digit_timer_ends_a_complete_number() -> None:
+    """Three seconds after the last key, each key starting them anew."""
+    talk = Talk(make_flow(OPEN_ENDED)).start().played()
+    for key in "4155":
+        talk.press(key).wait(2800)
+    assert talk.causes == []
+    talk.wait(200)
+    assert talk.values == ["4155"]
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert collected.latency_ms == pytest.approx(3000, abs=20)
+
+
+def test_inter_digit_timer_ends_an_incomplete_number() -> None:
+    """A caller who stops after two keys is asked again."""
+    talk = Talk().start().played().press("41").wait(3000)
+    assert talk.causes == [NO_MATCH]
+    assert talk.said[-1] == "Pardon?"
+
+
+def test_wrong_keys_are_a_nomatch_when_they_end() -> None:
+    """A star in a number is not ignored."""
+    talk = Talk().start().played().press("4*55").wait(3000)
+    assert talk.causes == [NO_MATCH]
+
+
+def test_noinput_does_not_come_among_keys() -> None:
+    """Who is keying slowly is not silent."""
+    talk = Talk(make_flow(no_input_timeout_s=1.0)).start().played().press("41").wait(2000)
+    assert talk.causes == []
+    talk.press("55")
+    assert talk.values == ["4155"]
+
+
+def test_key_stops_the_prompt_once() -> None:
+    """The first key clears, the others do not, however many prompts are queued."""
+    talk = Talk(make_flow(greeting=True)).start().press("4155")
+    assert talk.clears == 1
+    assert [type(action) for action in talk.actions[3:]] == [Clear, Play]
+    assert talk.values == ["4155"]
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert collected.barged_in
+
+
+def test_marks_flushed_by_a_key_are_not_taken_for_played() -> None:
+    """After the clear the provider returns the marks: the prompt was cut short all the same."""
+    talk = Talk(make_flow(greeting=True)).start().press("4")
+    assert talk.clears == 1
+    talk.played().press("155")
+    assert talk.call.turns[0].prompt_end_ms is None
+
+
+def test_keys_win_over_speech() -> None:
+    """Speech among the keys, and the recognition under way, do not count."""
+    talk = Talk().start().played().wait(300)
+    talk.holds = True
+    talk.say(3).wait(300).press("4")
+    (request,) = talk.requests
+    assert talk.answer(request, heard("four one five five")) == []
+    talk.say(2).press("155")
+    assert len(talk.requests) == 1
+    assert talk.values == ["4155"]
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert collected.mode is InputMode.DTMF
+
+
+def test_key_after_the_utterance_ended_wins() -> None:
+    """The recogniser is slow, the caller grows impatient and keys."""
+    talk = Talk(delay_ms=10_000).start().played().wait(300).say(3).wait(2000).press("4155")
+    assert talk.values == ["4155"]
+    talk.wait(10_000)
+    assert len(talk.causes) == 1
+
+
+def test_boolean_by_keys() -> None:
+    """One is yes and two is no."""
+    flow = make_flow(confirm=True)
+    talk = Talk(flow).start().played().press("4155").played().press("2")
+    assert talk.values == ["4155", "no"]
+    assert talk.said[-1] == "Again?"
+    talk.played().press("4156").played().press("1").played()
+    assert talk.hangups == ["completed"]
+    assert talk.call.variables == {"number": "4156"}
+
+
+def test_keying_on_answers_the_next_question() -> None:
+    """A caller who knows the menu keys through it: the next prompt is stopped and answered."""
+    talk = Talk(make_flow(confirm=True)).start().played().press("41551")
+    assert talk.values == ["4155", "yes"]
+    assert talk.clears == 1
+
+
+# -- prompts that may not be interrupted -----------------------------------------------------------
+
+
+def test_keys_during_such_a_prompt_wait_for_its_end() -> None:
+    """Type-ahead: nothing is cleared, nothing is lost."""
+    talk = Talk(make_flow(bargein=False)).start().press("4155")
+    assert talk.clears == 0
+    assert talk.causes == []
+    talk.played()
+    assert talk.values == ["4155"]
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert not collected.barged_in
+
+
+def test_typed_ahead_number_can_be_finished_after_the_prompt() -> None:
+    """Two keys before the mark, two after it."""
+    talk = Talk(make_flow(bargein=False)).start().press("41").played().wait(500).press("55")
+    assert talk.values == ["4155"]
+
+
+def test_typed_ahead_term_key_counts() -> None:
+    """The # of a number keyed during the prompt still ends it."""
+    talk = Talk(make_flow(OPEN_ENDED, bargein=False)).start().press("4155#").played()
+    assert talk.values == ["4155"]
+
+
+def test_typed_ahead_keys_go_on_to_the_next_question() -> None:
+    """What the first question did not need waits for the end of the second prompt."""
+    talk = Talk(make_flow(confirm=True, bargein=False)).start().press("41551").played()
+    assert talk.values == ["4155"]
+    assert talk.said[-1] == "Is four one five five right?"
+    talk.played()
+    assert talk.values == ["4155", "yes"]
+    assert talk.clears == 0
+
+
+def test_typed_ahead_keys_are_taken_once() -> None:
+    """A failed attempt does not find them again at the next prompt."""
+    talk = Talk(make_flow(bargein=False)).start().press("41").played().wait(3000)
+    assert talk.causes == [NO_MATCH]
+    talk.played().wait(5100)
+    assert talk.causes == [NO_MATCH, CompletionCause.NO_INPUT_TIMEOUT]
+
+
+def test_typed_ahead_keys_survive_a_lost_mark() -> None:
+    """The prompt counts as played after a minute, and the keys then count too."""
+    talk = Talk(make_flow(bargein=False)).start().press("4155").wait(60_000)
+    assert talk.values == ["4155"]
+
+
+# -- questions without keys ------------------------------------------------------------------------
+
+
+def test_keys_do_not_answer_a_spoken_question() -> None:
+    """Neither during the prompt nor after it, and they stop nothing."""
+    talk = Talk(make_flow(dtmf=False)).start().press("41").played().press("55").wait(4000)
+    assert talk.clears == 0
+    assert talk.causes == []
+
+
+def test_keys_at_a_spoken_question_are_not_kept() -> None:
+    """A key pressed at the wrong moment must not say yes to something not yet heard."""
+    talk = Talk(make_flow(confirm=True, dtmf=False)).start().press("1").played().say(4).wait(400)
+    assert talk.values == ["4155"]
+    talk.press("1").played().wait(1000)
+    assert talk.values == ["4155"]

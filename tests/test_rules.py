@@ -1,0 +1,285 @@
+"""The rules of the repository: who may import whom, and what the core never touches.
+
+The import table is the architecture: `call.py` composes the core, the rooms around it (server,
+simulate, train, records, cli) touch the world, and no room reaches into its neighbour's.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from ivr.config import known_keys
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ivr"
+EXAMPLE = ROOT / "config" / "ivr.example.yaml"
+
+# Room -> what it may import from `ivr`. A room is a module or folder of the package; `flow.prompts`
+# and `flow.model` are named apart where they have rules of their own.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "recognition": set(),
+    "audio": {"errors"},
+    "endpointing": {"errors"},
+    "providers": {"errors"},
+    "config": {"errors"},
+    "grammar": {"recognition", "errors"},
+    "flow": {"grammar", "recognition", "errors"},
+    # At the edge: it renders speech to samples, and the core never imports it.
+    "flow.prompts": {"flow", "audio", "errors"},
+    "call": {"audio", "endpointing", "grammar", "flow", "providers", "recognition", "errors"},
+    "asr": {"audio", "grammar", "recognition", "errors"},
+    # Evaluation sends every file through the live path: the endpointer as in a call, waiting as
+    # long as a flow's defaults do.
+    "train": {
+        *("asr", "audio", "grammar", "config", "endpointing", "flow.model"),
+        *("recognition", "errors"),
+    },
+    # A script expects causes and modes of answers by the names that the server's record has.
+    "simulate": {"providers", "audio", "recognition", "errors"},
+    "records": {"config", "errors"},
+    # It loads the flow, renders its prompts and encodes them for the wire.
+    "server": {
+        *("call", "asr", "providers", "records", "config", "errors"),
+        *("audio", "flow", "flow.prompts", "recognition"),
+    },
+    # It times every stage, so it calls every stage.
+    "bench": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
+}
+ALL = {
+    "cli",
+    "__main__",
+    "__init__",
+}  # may import everything, and nothing else may import what follows
+EDGE = {"server", "simulate", "train", "bench", "cli"}
+
+CORE = {
+    *("audio", "endpointing", "grammar", "flow", "providers"),
+    *("call", "recognition", "errors"),
+}
+# What reads a clock, opens a socket, draws lots or knows an event loop.
+WORLD = {
+    *("asyncio", "time", "datetime", "random", "secrets", "socket", "selectors", "ssl", "sched"),
+    *("http", "urllib", "subprocess", "multiprocessing", "concurrent", "logging", "sqlite3"),
+    *("aiohttp", "websockets", "structlog", "onnxruntime", "torch", "transformers"),
+}
+# What is installed with the train extras only.
+TRAINING = {"torch", "transformers", "librosa", "scipy", "onnx", "torchaudio"}
+ROOMS_WITHOUT_TRAINING = CORE | ALL | {"asr", "server", "records", "simulate", "config", "bench"}
+
+
+@lru_cache
+def modules() -> list[Path]:
+    """Every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """``flow.prompts`` for ``ivr/flow/prompts.py``; ``flow`` for its ``__init__``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+@lru_cache
+def module_names() -> frozenset[str]:
+    """The names of all modules."""
+    return frozenset(name_of(path) for path in modules())
+
+
+def room_of(module: str) -> str:
+    """The entry of the table that rules a module."""
+    return module if module in MAY_IMPORT else module.partition(".")[0]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write the import in full"
+            for alias in node.names:
+                yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def internal(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and module of everything that a module imports from the package, ``ivr.`` left off."""
+    for line, name in imports(path):
+        if name.partition(".")[0] != "ivr":
+            continue
+        target = name.partition(".")[2]
+        while target and target not in module_names():
+            target = target.rpartition(".")[0]  # from the name in a module to the module
+        if target:
+            yield line, target
+
+
+def allowed(room: str, target: str) -> bool:
+    """Whether a room may import a module."""
+    ruled = room_of(target)
+    return room in ALL or ruled == room or bool({ruled, target} & MAY_IMPORT[room])
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_module_imports_only_what_its_room_may(path: Path) -> None:
+    """The table of the rooms holds, for imports inside functions too."""
+    module = name_of(path)
+    room = room_of(module)
+    assert room in MAY_IMPORT.keys() | ALL, f"{module}: which room is this? add it to the table"
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {room} may not import ivr.{target}"
+        for line, target in internal(path)
+        if not allowed(room, target)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_rules_catch_what_they_forbid() -> None:
+    """The table is read as it is meant."""
+    assert allowed("flow", "flow.machine")
+    assert not allowed("flow", "flow.prompts")
+    assert allowed("flow.prompts", "flow.machine")
+    assert allowed("flow.prompts", "audio.espeak")
+    assert not allowed("flow", "audio.espeak")
+    assert allowed("train", "flow.model")
+    assert not allowed("train", "flow.machine")
+    assert not allowed("simulate", "flow.schema")
+    assert not allowed("simulate", "server.app")
+    assert not allowed("call", "asr.engine")
+    assert not allowed("call", "flow.prompts")
+    assert not allowed("asr", "train.network")
+    assert not allowed("server", "simulate.phone")
+    assert allowed("server", "flow.prompts")
+    assert allowed("cli", "train.command")
+
+
+def test_table_has_no_room_that_is_gone() -> None:
+    """A rule for nothing would look like a rule."""
+    existing = module_names() | {name.partition(".")[0] for name in module_names()}
+    named = set(MAY_IMPORT).union(*MAY_IMPORT.values())
+    assert named <= existing
+
+
+def test_only_cli_imports_the_edge() -> None:
+    """Server, simulator, training, bench and command line are ends: nothing builds on them."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports ivr.{target}"
+        for path in modules()
+        for line, target in internal(path)
+        if target.partition(".")[0] in EDGE
+        and target.partition(".")[0] != name_of(path).partition(".")[0]
+        and name_of(path) not in ALL
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def core_modules() -> list[Path]:
+    """The modules that decide."""
+    return [
+        path
+        for path in modules()
+        if name_of(path).partition(".")[0] in CORE and name_of(path) != "flow.prompts"
+    ]
+
+
+@pytest.mark.parametrize("path", core_modules(), ids=name_of)
+def test_core_does_not_touch_the_world(path: Path) -> None:
+    """No clock, no socket, no lots, no event loop: events in, actions out."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: the core may not import {name}"
+        for line, name in imports(path)
+        if name.partition(".")[0] in WORLD
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", core_modules(), ids=name_of)
+def test_core_draws_no_lots(path: Path) -> None:
+    """Nor by way of numpy: the same call gives the same actions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    lines = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "random"
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"np", "numpy"}
+    ]
+    assert not lines, f"{path.relative_to(ROOT)}: np.random at {lines}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in modules() if name_of(p).partition(".")[0] in ROOMS_WITHOUT_TRAINING],
+    ids=name_of,
+)
+def test_serving_needs_no_training_package(path: Path) -> None:
+    """Who installs the package without extras can serve, place calls and evaluate."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name} comes with the train extras"
+        for line, name in imports(path)
+        if name.partition(".")[0] in TRAINING
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_module_says_what_it_is() -> None:
+    """Each module opens with a docstring."""
+    silent = [
+        name_of(path)
+        for path in modules()
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not silent
+
+
+# -- the example configuration ---------------------------------------------------------------------
+
+_KEY = re.compile(r"^(?P<indent> *)(?P<key>[a-z_]+):(?P<value>[^#]*)(?P<comment>#.*)?$")
+
+
+def documented_keys() -> dict[str, str]:
+    """Every key of the example by its dotted name, with the comment beside it."""
+    keys: dict[str, str] = {}
+    section = ""
+    for number, line in enumerate(EXAMPLE.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = _KEY.match(line)
+        assert found, f"{EXAMPLE.name}:{number}: one key a line, please"
+        if found["indent"]:
+            keys[f"{section}.{found['key']}"] = found["comment"] or ""
+        elif found["value"].strip():
+            keys[found["key"]] = found["comment"] or ""
+        else:
+            section = found["key"]
+    return keys
+
+
+def test_every_config_key_is_in_the_example() -> None:
+    """What can be configured is shown, and what is shown can be configured."""
+    assert set(documented_keys()) == set(known_keys())
+
+
+def test_every_config_key_is_explained_in_the_example() -> None:
+    """Each key has a comment of some words beside it."""
+    bare = [key for key, text in documented_keys().items() if len(text.lstrip("# ").split()) < 2]
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    ("suffix", "unit"),
+    [("_s", "second"), ("_ms", "millisecond"), ("_bytes", "bytes"), ("_wpm", "words a minute")],
+)
+def test_numbers_of_the_example_have_their_unit(suffix: str, unit: str) -> None:
+    """A reader of the example does not have to guess."""
+    for key, text in documented_keys().items():
+        if key.endswith(suffix):
+            assert unit in text, key
