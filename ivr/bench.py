@@ -1,7 +1,7 @@
 """`ivr bench`: where each millisecond goes from a caller's last digit to the flow's next word.
 
-Times every stage of the path for one answer, on one core, with real code and nothing else running. The
-speech is synthesised, since the times do not depend on who speaks.
+Times every stage of the path for one answer, on one core, with real code and nothing else running.
+The speech is synthesised, since the times do not depend on who speaks.
 """
 
 from __future__ import annotations

@@ -22,15 +22,23 @@ rules of VoiceXML 2.x appendix D.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.actions import (
+    Action,
+    CallSettings,
+    Clear,
+    Hangup,
+    Play,
+    Recognize,
+    TurnRecord,
+)
 from ivr.audio.g711 import mulaw_decode
 from ivr.endpointing.endpointer import (
     Endpointer,
-    EndpointSettings,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
@@ -54,78 +62,6 @@ from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 FRAME_SAMPLES = 160  # 20 ms at 8 kHz
 SAMPLES_PER_MS = 8
 MAX_KEYS = 128  # longer than any answer; a stuck key or a hostile peer must not fill the memory
-
-
-@dataclass(frozen=True, slots=True)
-class Play:
-    """Render the prompt and send it, then the mark."""
-
-    prompt: Prompt
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Clear:
-    """Stop what is being sent, flush what the provider has buffered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recognize:
-    """Recognise samples [n] int16, 8 kHz, and answer through `Call.recognized` with the same id."""
-
-    utterance_id: int
-    samples: NDArray[np.int16]
-    grammar: str
-    provisional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Hangup:
-    """End the call: everything was said and heard."""
-
-    reason: str
-
-
-Action = Play | Clear | Recognize | Hangup
-
-
-@dataclass(frozen=True)
-class CallSettings:
-    """What every call has in common.
-
-    Attributes:
-        endpoint: how speech is told from silence.
-        mark_timeout_s: stream time after which a mark that never came counts as played; longer
-            than any prompt, since a lost mark must not hang a call.
-        stall_timeout_s: wall time without a frame after which the stream counts as dead.
-    """
-
-    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
-    mark_timeout_s: float = 60.0
-    stall_timeout_s: float = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRecord:
-    """One turn of the dialogue, for the call record; times in ms of stream time.
-
-    Attributes:
-        step: name of the flow's step.
-        prompts: what was said to the caller; texts that repeat the caller's number are replaced.
-        collected: how the collection ended; None where nothing was asked.
-        sensitive: the value must not be shown or stored in clear.
-        prompt_end_ms: when the provider said that the prompt was played, None if it was cut short.
-        speech_end_ms: end of the caller's last speech or key.
-        decided_ms: when the answer was taken.
-    """
-
-    step: str
-    prompts: tuple[str, ...]
-    collected: Collected | None
-    sensitive: bool = False
-    prompt_end_ms: int | None = None
-    speech_end_ms: int | None = None
-    decided_ms: int | None = None
 
 
 @dataclass
@@ -427,7 +363,8 @@ class Call:
             return []
         collect = collection.collect
         if collection.noinput_at is None and not collect.bargein:
-            self._typed_ahead += digit  # this prompt may not be interrupted: wait for its end
+            # This prompt may not be interrupted: the key waits for its end.
+            self._typed_ahead = (self._typed_ahead + digit)[:MAX_KEYS]
             return []
         if digit == collect.term_char:
             # After a full number many callers press # out of habit: alone it says nothing.
@@ -450,10 +387,6 @@ class Call:
         for digit in keys:
             actions += self._key(digit)
         return actions
-
-    def _type_ahead(self, digit: str) -> None:
-        """Keeps a key for the next question that takes keys."""
-        self._typed_ahead = (self._typed_ahead + digit)[:MAX_KEYS]
 
     def _judge_keys(self, collection: _Collection) -> list[Action]:
         value = collection.grammar.interpret_keys(collection.keys)

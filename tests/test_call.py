@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ivr.actions import CallSettings, Clear, Hangup, Play, Recognize
 from ivr.audio.g711 import mulaw_encode
-from ivr.call import Call, CallSettings, Clear, Hangup, Play, Recognize
+from ivr.call import Call
 from ivr.errors import StateError
 from ivr.providers.events import (
     DtmfReceived,

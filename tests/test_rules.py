@@ -33,7 +33,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "flow": {"grammar", "recognition", "errors"},
     # At the edge: it renders speech to samples, and the core never imports it.
     "flow.prompts": {"flow", "audio", "errors"},
-    "call": {"audio", "endpointing", "grammar", "flow", "providers", "recognition", "errors"},
+    "actions": {"endpointing", "flow", "recognition"},
+    "call": {
+        "actions",
+        "audio",
+        "endpointing",
+        "grammar",
+        "flow",
+        "providers",
+        "recognition",
+        "errors",
+    },
     "asr": {"audio", "grammar", "recognition", "errors"},
     # Evaluation sends every file through the live path: the endpointer as in a call, waiting as
     # long as a flow's defaults do.
@@ -46,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"config", "errors"},
     # It loads the flow, renders its prompts and encodes them for the wire.
     "server": {
-        *("call", "asr", "providers", "records", "config", "errors"),
+        *("actions", "call", "asr", "providers", "records", "config", "errors"),
         *("audio", "flow", "flow.prompts", "recognition"),
     },
     # It times every stage, so it calls every stage.
@@ -61,7 +71,7 @@ EDGE = {"server", "simulate", "train", "bench", "cli"}
 
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
-    *("call", "recognition", "errors"),
+    *("actions", "call", "recognition", "errors"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -101,9 +101,7 @@ class SendClear:
     """Drop the audio that is not yet played, and return its marks."""
 
 
-Event = (
-    StreamConnected | StreamStarted | MediaReceived | DtmfReceived | MarkPlayed | StreamStopped
-)
+Event = StreamConnected | StreamStarted | MediaReceived | DtmfReceived | MarkPlayed | StreamStopped
 """What a provider tells the server."""
 
 AgentMessage = SendMedia | SendMark | SendClear

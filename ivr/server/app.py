@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from ivr.call import CallSettings
+from ivr.actions import CallSettings
 from ivr.config import Settings
 from ivr.flow.schema import Flow
 from ivr.records.store import CallStore

@@ -10,7 +10,7 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from ivr.call import CallSettings
+from ivr.actions import CallSettings
 from ivr.config import Settings
 from ivr.flow.schema import Flow
 from ivr.recognition import Recognition

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import structlog
 
-from ivr.call import Call, TurnRecord
+from ivr.actions import TurnRecord
+from ivr.call import Call
 from ivr.providers.events import StreamStarted
 
 _log = structlog.get_logger(__name__)

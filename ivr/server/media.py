@@ -28,7 +28,8 @@ from typing import Any, Final
 import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
-from ivr.call import Action, Call, Clear, Hangup, Play, Recognize
+from ivr.actions import Action, Clear, Hangup, Play, Recognize
+from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
 from ivr.providers.events import (
     Event,

@@ -14,8 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.actions import Action, CallSettings, Clear, Hangup, Play, Recognize
 from ivr.audio.g711 import mulaw_encode
-from ivr.call import Action, Call, CallSettings, Clear, Hangup, Play, Recognize
+from ivr.call import Call
 from ivr.flow.schema import Flow, parse_flow
 from ivr.providers.events import (
     DtmfReceived,

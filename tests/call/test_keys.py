@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.call import Clear, Play
+from ivr.actions import Clear, Play
 from ivr.providers.events import DtmfReceived
 from ivr.recognition import CompletionCause, InputMode
 from tests.call.talk import Talk, heard, make_flow

@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ivr.actions import Action, CallSettings, Clear, Hangup, Play, Recognize
 from ivr.audio.g711 import mulaw_encode
-from ivr.call import Action, Call, CallSettings, Clear, Hangup, Play, Recognize
+from ivr.call import Call
 from ivr.flow.schema import Flow
 from ivr.providers.events import DtmfReceived, MarkPlayed, MediaReceived
 from ivr.recognition import CompletionCause

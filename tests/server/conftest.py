@@ -19,9 +19,9 @@ import pytest
 from aiohttp import web
 from numpy.typing import NDArray
 
+from ivr.actions import CallSettings
 from ivr.audio.espeak import Espeak
 from ivr.audio.g711 import mulaw_encode
-from ivr.call import CallSettings
 from ivr.config import Settings
 from ivr.errors import Overloaded
 from ivr.flow.machine import Prompt
