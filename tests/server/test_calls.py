@@ -207,14 +207,15 @@ steps:
 """
 
 
-def test_sensitive_answer_is_not_in_the_turns(kit: Any) -> None:
-    """What the flow marks as sensitive is starred in the record's turns."""
+def test_sensitive_answer_is_nowhere_in_the_record(kit: Any) -> None:
+    """What the flow marks as sensitive is starred in the record, turns and variables alike."""
 
     async def scenario() -> None:
         async with kit.serving(flow=SENSITIVE) as bench:
             await finished_call(bench, "CA1", "4155")
-            turn = (await bench.ended())["turns"][0]
-            assert turn["collected"]["value"] == "****"
-            assert "4155" not in str(turn)
+            record = await bench.ended()
+            assert record["turns"][0]["collected"]["value"] == "****"
+            assert record["variables"] == {"pin": "****"}
+            assert "4155" not in str(record)
 
     kit.run(scenario)

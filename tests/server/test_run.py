@@ -216,6 +216,16 @@ def test_broken_flow_ends_the_start(settings: Settings, tmp_path: Path) -> None:
         asyncio.run(serve(settings, Startable()))
 
 
+def test_variable_without_a_text_ends_the_start(settings: Settings, tmp_path: Path) -> None:
+    """A value that only the starter of a dialogue could give is asked for before the first call."""
+    (tmp_path / "flow.yaml").write_text(
+        "flow: x\nstart: bye\nvariables: {name: null}\n"
+        "steps: {bye: {end: done, say: 'Goodbye {name}.'}}\n"
+    )
+    with pytest.raises(ConfigError, match="name"):
+        asyncio.run(serve(settings, Startable()))
+
+
 def test_wrong_voice_ends_the_start(settings: Settings) -> None:
     """A voice that does not exist is the user's to mend."""
     wrong = with_settings(settings, prompts={"voice": "xx-none", "cache_dir": None})
