@@ -207,7 +207,7 @@ def train(
         OptionalPath, typer.Option(help="Packed and synthesised speech; OUT/cache by default.")
     ] = None,
     steps: Annotated[int, typer.Option(help="Training steps in all, earlier ones included.")] = (
-        12_000
+        7_200
     ),
     synthesize: Annotated[int, typer.Option(help="Phrases to synthesise, 0 for none.")] = 30_000,
     seed: Annotated[int, typer.Option(help="Repeats the run.")] = 1,

@@ -29,8 +29,6 @@ class ChannelSettings:
     Source: docs/explanation/training.md.
     """
 
-    speed_range: tuple[float, float] = (0.85, 1.2)
-    speed_probability: float = 0.7
     room_probability: float = 0.4
     band_probability: float = 0.7
     noise_probability: float = 0.75

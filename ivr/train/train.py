@@ -39,8 +39,8 @@ from ivr.train.network import NumericWhisper, Shape, spec_augment
 class TrainSettings:
     """Hyper-parameters; docs/explanation/training-log.md says what each was chosen by."""
 
-    steps: int = 12_000
-    batch_s: float = 96.0  # seconds of audio in a batch
+    steps: int = 7_200
+    batch_s: float = 72.0  # seconds of audio in a batch
     peak_rate: float = 1.5e-3
     warmup_steps: int = 400
     decay_share: float = 0.35
