@@ -134,6 +134,8 @@ def run_train(
                 progress.update(task, completed=row["step"], note=shown)
 
             trainer.run(report)
+    if trainer.rank != 0:
+        return 0  # of several processes the first exports
     folder = out / "model"
     sizes = {name: len(value.clips) for name, value in packed.items()}
     export(trainer.averaged(), folder, "numeric-whisper", {"step": trainer.step, "clips": sizes})

@@ -2,7 +2,7 @@
 
     ivr train --data DIR --out runs/first                 # pack, train, export
     ivr train --out runs/first                            # goes on where it stopped
-    torchrun --nproc-per-node 2 -m ivr train ...          # two processes, twice the batch
+    torchrun --nproc-per-node 2 -m ivr train ...          # two processes, once speech is packed
 
 Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. Forward and backward run on a
 bfloat16 copy of the weights (on a processor with AMX 1.6x faster than autocast, which converts at
@@ -282,7 +282,7 @@ class Trainer:
             distributed.all_reduce(flat)
             flat /= self.world
         for (half, whole), grad in zip(
-            pairs, flat.split([whole.numel() for _, whole in pairs]), strict=True
+            pairs, torch.split(flat, [whole.numel() for _, whole in pairs]), strict=True
         ):
             whole.grad, half.grad = grad.view_as(whole), None
 
