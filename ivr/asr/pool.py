@@ -86,6 +86,10 @@ class RecognizerPool:
         self._executor = await self._start_executor()
 
     def _new_executor(self) -> ProcessPoolExecutor:
+        # Workers inherit the environment, and numpy's linear algebra reads these when it loads:
+        # threads of its own in every worker would fight over the cores that the workers share.
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
         # fork would copy the event loop's sockets and locks into the workers.
         spawn = multiprocessing.get_context("spawn")
         arguments = (self._folder,)
