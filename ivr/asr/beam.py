@@ -20,8 +20,8 @@ from ivr.asr.tokens import BLANK, OTHER, VOCABULARY
 from ivr.grammar.grammar import Grammar, State
 
 NEVER = -1e30
-# A word below this probability in a frame is not tried there; 1e-4 costs no accuracy on dev
-# strings.
+# A word below this probability in a frame is not tried there: it bounds the work of a
+# frame. The value is a choice, not a measurement.
 MIN_LOG_PROB = math.log(1e-4)
 MAX_CANDIDATES = 10
 # A frame that is blank with this much certainty moves no word.

@@ -31,15 +31,18 @@ CALL_RATE_HZ = 8_000
 MODEL_RATE_HZ = 16_000
 
 
+def log_odds(probability: float) -> float:
+    """Natural log of the odds; capped, since a list of eight cannot tell 1 - 1e-9 from 1 - 1e-6."""
+    return math.log(probability) - math.log(max(1.0 - probability, 1e-6))
+
+
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     # Many one-thread workers beat one batched worker, and a spinning thread would steal cores.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = (
-        False  # the arena doubles the memory of a worker for 2 % of speed
-    )
+    options.enable_cpu_mem_arena = False  # a worker's memory counts for more than its allocations
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -182,9 +185,7 @@ class Engine:
         posterior -= np.log(np.exp(posterior).sum())
         order = np.argsort(-posterior)
         probability = float(np.exp(posterior[order[0]]))
-        # Certainty is capped: a list of eight cannot tell 1 - 1e-9 from 1 - 1e-6.
-        log_odds = math.log(probability) - math.log(max(1.0 - probability, 1e-6))
-        curve = decoding.confidence_slope * log_odds + decoding.confidence_offset
+        curve = decoding.confidence_slope * log_odds(probability) + decoding.confidence_offset
         confidence = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, curve))))
         hypotheses = tuple(
             Hypothesis(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ivr.errors import ModelError, Overloaded
 from ivr.recognition import Recognition
 
-# Far longer than any utterance takes (20 s of speech: 0.2 s): what passes it is stuck, not slow.
+# Far longer than any utterance takes: what passes it is stuck, not slow.
 TIMEOUT_S = 20.0
 
 

@@ -8,7 +8,6 @@ first answer; files without a number count as wrong answers, so that the curve k
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,18 +15,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.asr.engine import Engine
+from ivr.asr.engine import Engine, log_odds
 from ivr.asr.model_files import Decoding, ModelDescription, write_description
 from ivr.asr.tokens import decode
-from ivr.audio.g711 import mulaw_decode, mulaw_encode
-from ivr.audio.wav import read_speech
 from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
 from ivr.errors import ConfigError
 from ivr.grammar.words import natural_reading
-from ivr.train.evaluate import LINE_AFTER, LINE_BEFORE, NATURAL, Item
+from ivr.train.evaluate import NATURAL, Item, call_audio
 
 CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-MAX_LOG_ODDS = 13.8  # as in the engine: log(1 - 1e-6) against log(1e-6)
 
 
 @dataclass(frozen=True)
@@ -50,15 +46,12 @@ class Proposal:
         joined = (ctc_weight * self.ctc + (1 - ctc_weight) * self.decoder) / temperature
         best = int(joined.argmax())
         probability = 1.0 / float(np.exp(joined - joined[best]).sum())
-        odds = math.log(probability) - math.log(max(1.0 - probability, 1e-6))
-        return self.values[best], odds
+        return self.values[best], log_odds(probability)
 
 
 def propose(engine: Engine, item: Item) -> Proposal | None:
     """The proposal for a file; None where the endpointer found no utterance or several."""
-    silence = np.zeros(LINE_BEFORE, np.int16), np.zeros(LINE_AFTER, np.int16)
-    line = np.concatenate([silence[0], read_speech(item.file), silence[1]])
-    events = Endpointer().feed(mulaw_decode(mulaw_encode(line)))
+    events = Endpointer().feed(call_audio(item.file))
     ended = [event for event in events if isinstance(event, UtteranceEnded)]
     if len(ended) != 1:
         return None

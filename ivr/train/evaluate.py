@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivr.asr.engine import Engine
 from ivr.audio.g711 import mulaw_decode, mulaw_encode
@@ -115,6 +116,16 @@ def read_manifest(path: Path) -> list[Item]:
     return items
 
 
+def call_audio(file: Path) -> NDArray[np.int16]:
+    """A recording as the server hears it: line before, line after, through mu-law; 8 kHz.
+
+    Raises:
+        AudioError: it cannot be decoded.
+    """
+    before, after = np.zeros(LINE_BEFORE, np.int16), np.zeros(LINE_AFTER, np.int16)
+    return mulaw_decode(mulaw_encode(np.concatenate([before, read_speech(file), after])))
+
+
 class Listener:
     """Hears a recording as a live call would.
 
@@ -131,11 +142,9 @@ class Listener:
     def hear(self, file: Path) -> Answer:
         """What a call would have taken from this recording."""
         try:
-            recording = read_speech(file)
+            line = call_audio(file)
         except AudioError as error:
             return Answer(error=str(error))
-        silence = np.zeros(LINE_BEFORE, np.int16), np.zeros(LINE_AFTER, np.int16)
-        line = mulaw_decode(mulaw_encode(np.concatenate([silence[0], recording, silence[1]])))
         endpointer = Endpointer(self._settings)
         values, words, confidence = [], [], 1.0
         latency_ms = compute_ms = None
