@@ -206,9 +206,22 @@ def train(
     cache: Annotated[
         OptionalPath, typer.Option(help="Packed and synthesised speech; OUT/cache by default.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Training steps in all, earlier ones included.")] = (
-        7_200
-    ),
+    base: Annotated[
+        str | None,
+        typer.Option(help="Begin from a Whisper checkpoint: a folder, or a name on the hub."),
+    ] = None,
+    decoder_layers: Annotated[
+        int, typer.Option(help="Decoder layers of BASE to keep, the last ones; 0 for all.")
+    ] = 0,
+    decoder_ffn: Annotated[
+        int, typer.Option(help="Units of BASE's decoder feed-forward layers to keep; 0 for all.")
+    ] = 0,
+    pool: Annotated[
+        bool, typer.Option(help="Average frames of BASE's encoder in pairs half way up: faster.")
+    ] = False,
+    steps: Annotated[
+        int | None, typer.Option(help="Training steps in all, earlier ones included.")
+    ] = None,
     synthesize: Annotated[int, typer.Option(help="Phrases to synthesise, 0 for none.")] = 30_000,
     seed: Annotated[int, typer.Option(help="Repeats the run.")] = 1,
     export_only: Annotated[
@@ -222,7 +235,7 @@ def train(
     pip install 'ivr\[train]'.
     """
     try:
-        from ivr.train.command import run_train
+        from ivr.train.command import Start, run_train
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"training needs the package {error.name}; install it with pip install 'ivr[train]'"
@@ -230,6 +243,7 @@ def train(
     raise typer.Exit(
         run_train(
             out,
+            Start(base, decoder_layers, decoder_ffn, pool),
             data=data,
             cache=cache,
             steps=steps,

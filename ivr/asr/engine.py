@@ -89,8 +89,8 @@ class Engine:
         wide = resample(floats, CALL_RATE_HZ, MODEL_RATE_HZ)
         longest = description.max_columns * description.stack * HOP_SAMPLES
         wide = wide[:longest]
-        # A whole encoder frame needs 2 * stack mel frames; shorter audio gets silence behind it.
-        short = max(N_FFT, 2 * description.stack * HOP_SAMPLES) - wide.shape[0]
+        # Audio shorter than an encoder frame gets silence behind it.
+        short = max(N_FFT, description.frame_ms * MODEL_RATE_HZ // 1000) - wide.shape[0]
         if short > 0:
             wide = np.pad(wide, (0, short))
         mel = log_mel(wide, description.n_mels, level=description.level)
@@ -202,7 +202,7 @@ class Engine:
         """The words with their times; only the best hypothesis is worth the alignment."""
         if not ids:
             return ()
-        frame_ms = 2 * self.description.stack * 10
+        frame_ms = self.description.frame_ms
         places: list[tuple[int, int, float]] = [(0, 0, 0.0)] * len(ids)
         if log_probs is not None and log_probs.shape[0] >= len(ids):
             places = align(log_probs, ids)

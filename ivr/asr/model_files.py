@@ -19,7 +19,7 @@ from ivr.asr.tokens import VOCABULARY
 from ivr.errors import ModelError
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,26 @@ class Decoding:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What `model.json` says."""
+    """What `model.json` says.
+
+    Attributes:
+        name: what the model is called in logs and in `/readyz`.
+        n_mels: mel bands.
+        stack: mel frames to an encoder input column.
+        level: whether features are shifted so that their loudest cell is 1.0.
+        frame_ms: how far apart encoder states are.
+        max_columns: the longest input, in columns.
+        max_tokens: the longest transcript, start and end included.
+        decoding: constants of decoding.
+        sha256: hex digests of the other files, by name.
+        notes: how it was made.
+    """
 
     name: str
     n_mels: int
     stack: int
     level: bool
+    frame_ms: int
     max_columns: int
     max_tokens: int
     decoding: Decoding = field(default_factory=Decoding)
@@ -69,6 +83,7 @@ class ModelDescription:
             "n_mels": self.n_mels,
             "stack": self.stack,
             "level": self.level,
+            "frame_ms": self.frame_ms,
             "max_columns": self.max_columns,
             "max_tokens": self.max_tokens,
             "vocabulary": list(VOCABULARY),
@@ -118,6 +133,7 @@ def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
             n_mels=content["n_mels"],
             stack=content["stack"],
             level=content["level"],
+            frame_ms=content["frame_ms"],
             max_columns=content["max_columns"],
             max_tokens=content["max_tokens"],
             decoding=Decoding(**content["decoding"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,62 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ivr.asr.engine import Engine
 from ivr.errors import ConfigError
+from ivr.train.base import load_base
 from ivr.train.channel import ChannelSettings, Samples
 from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
 from ivr.train.export import export
-from ivr.train.network import Shape
+from ivr.train.network import NumericWhisper, Shape
 from ivr.train.synthesize import build_corpus
-from ivr.train.train import Trainer, TrainSettings
+from ivr.train.train import (
+    FINE_TUNING,
+    Trainer,
+    TrainSettings,
+    join_group,
+    saved_settings,
+    wait_for_group,
+)
 
 # What each known set holds; any other set with a manifest is taken as connected speech.
 WORDS = ("speech_commands.train", "prompt_voices")
 NOISE, BABBLE = "noise", "babble"
+PACKED = "packed/*/index.csv"
 CHECKS = ("speech_commands.dev", "an4.dev")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What training begins from.
+
+    Attributes:
+        base: a Whisper checkpoint, a folder or a name on the hub; None for random weights.
+        decoder_layers: decoder layers of the base to keep; 0 keeps all.
+        decoder_ffn: width of the decoder's feed-forward layers; 0 keeps it.
+        pool: whether the encoder averages neighbouring frames half way up.
+    """
+
+    base: str | None = None
+    decoder_layers: int = 0
+    decoder_ffn: int = 0
+    pool: bool = False
+
+    def settings(self) -> TrainSettings:
+        """Hyper-parameters that fit such a beginning."""
+        return FINE_TUNING if self.base else TrainSettings()
+
+    def weights(self) -> Shape | NumericWhisper:
+        """The base's weights, or the size of a network without any.
+
+        Raises:
+            ConfigError: there is no such checkpoint.
+        """
+        if self.base is None:
+            return Shape()
+        return load_base(
+            self.base,
+            decoder_layers=self.decoder_layers,
+            decoder_ffn=self.decoder_ffn,
+            pool=self.pool,
+        )
 
 
 def find_sets(data: Path) -> dict[str, Path]:
@@ -68,9 +114,9 @@ def build_mixer(packed: dict[str, PackedSet], synthetic: PackedSet | None) -> Mi
     )
 
 
-def _synthesize(folder: Path, count: int, seed: int, progress: Progress) -> PackedSet | None:
+def _synthesize(folder: Path, count: int, seed: int, progress: Progress) -> None:
     if count == 0:
-        return None
+        return
     task = progress.add_task("synthesise", total=count, note="")
     build_corpus(
         folder,
@@ -80,21 +126,24 @@ def _synthesize(folder: Path, count: int, seed: int, progress: Progress) -> Pack
         workers=2,
         progress=lambda done, _total: progress.update(task, completed=done),
     )
-    return open_packed(folder)
 
 
 def run_train(
     out: Path,
+    start: Start,
     *,
     data: Path | None,
     cache: Path | None,
-    steps: int,
+    steps: int | None,
     synthesize: int,
     seed: int,
     export_only: bool,
     json_output: bool,
 ) -> int:
     """Trains and exports to `out/model`.
+
+    A run that has a checkpoint goes on with its own weights and hyper-parameters; of those only
+    `steps` can be changed.
 
     Returns:
         The exit status, 0.
@@ -115,16 +164,24 @@ def run_train(
         packed: dict[str, PackedSet] = {}
         synthetic = None
         if not export_only:
-            packed = _pack_all(data, cache, progress)
-            synthetic = _synthesize(cache / f"synthetic-{seed}", synthesize, seed, progress)
+            corpus = cache / f"synthetic-{seed}"
+            if join_group()[0] == 0:
+                _pack_all(data, cache, progress)
+                _synthesize(corpus, synthesize, seed, progress)
+            wait_for_group()
+            packed = {p.parent.name: open_packed(p.parent) for p in cache.glob(PACKED)}
+            synthetic = open_packed(corpus) if synthesize else None
         mixer = Mixer([], [], [], [], []) if export_only else build_mixer(packed, synthetic)
         checks = {name: packed[name] for name in CHECKS if name in packed}
-        settings = TrainSettings(steps=steps, seed=seed)
-        if export_only and not (out / "checkpoint.pt").is_file():
+        resumed = saved_settings(out)
+        if export_only and resumed is None:
             raise ConfigError(f"--export-only: {out} holds no checkpoint.pt")
-        trainer = Trainer(out, settings, Shape(), mixer, ChannelSettings(), checks)
+        settings = resumed or replace(start.settings(), seed=seed)
+        settings = settings if steps is None else replace(settings, steps=steps)
+        weights = Shape() if resumed else start.weights()
+        trainer = Trainer(out, settings, weights, mixer, ChannelSettings(), checks)
         if not export_only:
-            task = progress.add_task("train", total=steps, completed=trainer.step, note="")
+            task = progress.add_task("train", total=settings.steps, completed=trainer.step, note="")
 
             def report(row: dict[str, Any]) -> None:
                 if json_output:
@@ -144,15 +201,12 @@ def run_train(
     return 0
 
 
-def _pack_all(data: Path | None, cache: Path, progress: Progress) -> dict[str, PackedSet]:
+def _pack_all(data: Path | None, cache: Path, progress: Progress) -> None:
     if data is None:
-        return {p.parent.name: open_packed(p.parent) for p in cache.glob("packed/*/index.csv")}
+        return
     sets = find_sets(data)
     task = progress.add_task("pack", total=len(sets), note="")
-    packed = {}
     for name, source in sets.items():
         progress.update(task, note=name)
         pack(source, cache / "packed" / name)
-        packed[name] = open_packed(cache / "packed" / name)
         progress.advance(task)
-    return packed

@@ -181,13 +181,13 @@ class MixSettings:
     Source: docs/explanation/training.md.
     """
 
-    joined: float = 0.44
+    joined: float = 0.34
     single: float = 0.14
     other_word: float = 0.06
-    connected: float = 0.11
-    synthetic: float = 0.19
-    babble: float = 0.03
-    nothing: float = 0.03
+    connected: float = 0.16
+    synthetic: float = 0.22
+    babble: float = 0.04
+    nothing: float = 0.04
     max_s: float = 14.0
 
 

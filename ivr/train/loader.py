@@ -28,6 +28,7 @@ IGNORE = -100  # torch's cross-entropy leaves such targets out
 SHORTEST_LIMIT_S = 1.3
 LIMIT_GROWTH_S = 0.006  # a batch: single words first, ten digits after 700 batches
 FULL_CHANNEL_BATCHES = 1_000  # until then noise, rooms and losses come more and more often
+EASY_IS_OVER = 10_000  # a batch at which any length and any channel may come
 
 
 @dataclass

@@ -37,6 +37,10 @@ class Shape:
         stack: mel frames to an encoder input column; 2 gives 25 encoder frames a second.
         max_frames: encoder positions (at 25 a second, 30 s = 750).
         max_tokens: decoder positions.
+        encoder_ffn: width of the encoder's feed-forward layers; 0 is 4 * d_model.
+        decoder_ffn: the same of the decoder's.
+        pool_after: encoder layer after which neighbouring frames are averaged in pairs, so that
+            the rest runs half as often; 0 never does it.
     """
 
     d_model: int = 192
@@ -47,6 +51,14 @@ class Shape:
     stack: int = 2
     max_frames: int = 750
     max_tokens: int = 48
+    encoder_ffn: int = 0
+    decoder_ffn: int = 0
+    pool_after: int = 0
+
+    @property
+    def frame_ms(self) -> int:
+        """How far apart encoder states are: 10 ms mel frames, stacked, strided, pooled."""
+        return 10 * self.stack * 2 * (2 if self.pool_after else 1)
 
     def whisper_config(self) -> WhisperConfig:
         """The transformers configuration of this shape."""
@@ -58,8 +70,8 @@ class Shape:
             decoder_layers=self.decoder_layers,
             encoder_attention_heads=self.heads,
             decoder_attention_heads=self.heads,
-            encoder_ffn_dim=4 * self.d_model,
-            decoder_ffn_dim=4 * self.d_model,
+            encoder_ffn_dim=self.encoder_ffn or 4 * self.d_model,
+            decoder_ffn_dim=self.decoder_ffn or 4 * self.d_model,
             max_source_positions=self.max_frames,
             max_target_positions=self.max_tokens,
             pad_token_id=BLANK,
@@ -111,13 +123,21 @@ class NumericWhisper(nn.Module):
             features: [batch, stack * n_mels, n_columns] float32.
 
         Returns:
-            [batch, ceil(n_columns / 2), d_model].
+            [batch, n_frames, d_model], a frame each `Shape.frame_ms`.
         """
         encoder = self.whisper.model.encoder
         states = functional.gelu(encoder.conv1(features))
         states = functional.gelu(encoder.conv2(states)).permute(0, 2, 1)
         states = states + encoder.embed_positions.weight[: states.shape[1]]
-        for layer in encoder.layers:
+        return self.encode_frames(states)
+
+    def encode_frames(self, states: Tensor) -> Tensor:
+        """The encoder behind its convolutions and positions, [batch, n, d_model] in and out."""
+        encoder = self.whisper.model.encoder
+        for number, layer in enumerate(encoder.layers):
+            if number and number == self.shape.pool_after:
+                second = states[:, 1::2]  # a last frame without a second is dropped
+                states = (states[:, ::2][:, : second.shape[1]] + second) / 2
             out: Any = layer(states, None)
             states = out[0] if isinstance(out, tuple) else out
         normed: Tensor = encoder.layer_norm(states)
@@ -154,7 +174,8 @@ def spec_augment(features: Tensor, n_mels: int, generator: torch.Generator) -> T
     Source: Park et al. 2019; the time masks are short (80 ms), since a digit may last 150 ms.
     """
     batch, height, columns = features.shape
-    bands = features.view(batch, height // n_mels, n_mels, columns)
+    stack = height // n_mels
+    bands = features.view(batch, stack, n_mels, columns)
 
     def draw(high: int) -> int:
         return int(torch.randint(0, high, (1,), generator=generator))
@@ -165,8 +186,8 @@ def spec_augment(features: Tensor, n_mels: int, generator: torch.Generator) -> T
             width = draw(9)
             start = draw(58 - width)  # telephone speech ends near band 58 of 80
             bands[item, :, start : start + width] = floor
-        for _ in range(draw(2 + columns // 60)):
-            width = draw(5)
+        for _ in range(draw(2 + columns * stack // 120)):
+            width = draw(8 // stack + 1)
             start = draw(max(1, columns - width))
             bands[item, :, :, start : start + width] = floor
     return features

@@ -1,15 +1,17 @@
 """Training: from packed speech to a checkpoint, resumable, with an ETA.
 
     ivr train --data DIR --out runs/first                 # pack, train, export
+    ivr train --base openai/whisper-tiny.en --data DIR --out runs/first   # from its weights
     ivr train --out runs/first                            # goes on where it stopped
-    torchrun --nproc-per-node 2 -m ivr train ...          # two processes, once speech is packed
+    torchrun --nproc-per-node 2 -m ivr train ...          # two processes, 1.5x as fast on two cores
 
-Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. Forward and backward run on a
-bfloat16 copy of the weights (on a processor with AMX 1.6x faster than autocast, which converts at
-every layer); AdamW steps the float32 originals. The rate warms up, stays, and falls to nothing over
-the last third of the steps, so a stopped run can be given more steps without having been annealed
-too early. An exponential average of the weights is what gets exported (checkpoint averaging).
-Everything needed to go on lies in `checkpoint.pt`.
+Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. On a processor with AMX forward
+and backward run on a bfloat16 copy of the weights (1.6x faster there than autocast, which converts
+at every layer) while AdamW steps the float32 originals; elsewhere all is float32. The rate warms
+up, stays, and falls to nothing over the last steps, so a stopped run can be given more steps
+without having been annealed too early. What a Whisper checkpoint brought along learns at the plain
+rate, what is new at a multiple of it. An exponential average of the weights is what gets exported
+(checkpoint averaging). Everything needed to go on lies in `checkpoint.pt`.
 """
 
 from __future__ import annotations
@@ -17,21 +19,23 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from pickle import PickleError
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from ivr.asr.tokens import BLANK, VOCABULARY, encode
 from ivr.errors import ConfigError, ModelError
 from ivr.train.channel import ChannelSettings
 from ivr.train.corpus import Mixer, PackedSet
-from ivr.train.loader import IGNORE, Batch, Utterances, features_of, open_loader
+from ivr.train.loader import EASY_IS_OVER, IGNORE, Batch, Utterances, features_of, open_loader
 from ivr.train.network import NumericWhisper, Shape, spec_augment
 
 
@@ -42,6 +46,8 @@ class TrainSettings:
     steps: int = 7_200
     batch_s: float = 72.0  # seconds of audio in a batch
     peak_rate: float = 1.5e-3
+    new_rate_factor: float = 1.0  # the rate of the token table and the CTC head, relative
+    from_easy: bool = True  # lengths and noise grow: a network that knows nothing needs it
     warmup_steps: int = 400
     decay_share: float = 0.35
     weight_decay: float = 0.02
@@ -56,13 +62,39 @@ class TrainSettings:
     check_every: int = 500
 
 
+FINE_TUNING = TrainSettings(
+    steps=6_000,
+    batch_s=48.0,
+    peak_rate=3e-4,
+    new_rate_factor=4.0,
+    from_easy=False,
+    warmup_steps=200,
+    decay_share=0.5,
+)
+"""What differs where the weights come from a Whisper checkpoint."""
+
+NEW = ("ctc_head.", "whisper.model.decoder.embed_", "whisper.proj_out.")
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices in hardware (AMX)."""
+    return bool(torch.cpu._is_amx_tile_supported())
+
+
 def join_group() -> tuple[int, int]:
     """This process's rank and the number of processes; (0, 1) unless started by `torchrun`."""
     if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
         return 0, 1
     if not distributed.is_initialized():
-        distributed.init_process_group("gloo")
+        # The others wait while the first packs and synthesises.
+        distributed.init_process_group("gloo", timeout=timedelta(hours=12))
     return distributed.get_rank(), distributed.get_world_size()
+
+
+def wait_for_group() -> None:
+    """Returns when every process of the group has come here."""
+    if join_group()[1] > 1:
+        distributed.barrier()
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:
@@ -120,13 +152,46 @@ def check(model: NumericWhisper, sets: dict[str, PackedSet], limit: int = 600) -
     return result
 
 
+def read_checkpoint(out: Path) -> dict[str, Any] | None:
+    """The checkpoint of a run's folder; None where there is none.
+
+    Raises:
+        ModelError: it is broken.
+        ConfigError: it was trained with another vocabulary.
+    """
+    path = out / "checkpoint.pt"
+    if not path.is_file():
+        return None
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        vocabulary = saved["vocabulary"]
+    except (RuntimeError, EOFError, OSError, PickleError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path} is broken ({type(error).__name__}); remove it to start anew"
+        ) from error
+    if vocabulary != list(VOCABULARY):
+        raise ConfigError(f"{path} was trained with another vocabulary; use a new --out folder")
+    return saved
+
+
+def saved_settings(out: Path) -> TrainSettings | None:
+    """The hyper-parameters of a run that has a checkpoint.
+
+    Raises:
+        ModelError, ConfigError: as `read_checkpoint`.
+    """
+    saved = read_checkpoint(out)
+    return TrainSettings(**saved["settings"]) if saved else None
+
+
 class Trainer:
     """One training run in a folder.
 
     Args:
         out: the run's folder: checkpoint.pt, log.jsonl.
         settings: hyper-parameters.
-        shape: the model's size; ignored where a checkpoint is resumed.
+        start: the size of a network that learns from nothing, or one that has learnt; ignored
+            where a checkpoint is resumed.
         mixer: what to train on.
         channel: the telephone.
         checks: sets to look at now and then; never trained on.
@@ -140,7 +205,7 @@ class Trainer:
         self,
         out: Path,
         settings: TrainSettings,
-        shape: Shape,
+        start: Shape | NumericWhisper,
         mixer: Mixer,
         channel: ChannelSettings,
         checks: dict[str, PackedSet],
@@ -150,25 +215,24 @@ class Trainer:
         out.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(settings.threads)
         torch.manual_seed(settings.seed)
-        saved = self._saved()
+        saved = read_checkpoint(out)
         self.step = saved["step"] if saved else 0
         self.rank, self.world = join_group()
-        self.model = NumericWhisper(Shape(**saved["shape"]) if saved else shape)
-        if not saved:
+        if saved:
+            self.model = NumericWhisper(Shape(**saved["shape"]))
+        elif isinstance(start, NumericWhisper):
+            self.model = start
+        else:
+            self.model = NumericWhisper(start)
             first = next(iter(self._utterances()))
             self.model.initialise(first.features.mean(dim=(0, 2)))
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        decayed = [p for p in self.model.parameters() if p.ndim >= 2 and p.requires_grad]
-        plain = [p for p in self.model.parameters() if p.ndim < 2 and p.requires_grad]
-        self.half = NumericWhisper(self.model.shape).to(torch.bfloat16)
+        # Forward and backward run on this one, which is the model itself but for its precision.
+        self.computing = self.model
+        if has_fast_bfloat16():
+            self.computing = NumericWhisper(self.model.shape).to(torch.bfloat16)
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": settings.weight_decay},
-                {"params": plain, "weight_decay": 0.0},
-            ],
-            lr=settings.peak_rate,
-            betas=(0.9, 0.98),
-            fused=True,
+            self._parameter_groups(), lr=settings.peak_rate, betas=(0.9, 0.98), fused=True
         )
         if saved:
             self.model.load_state_dict(saved["model"])
@@ -177,7 +241,22 @@ class Trainer:
         if self.world > 1:
             for parameter in self.model.parameters():
                 distributed.broadcast(parameter.data, 0)
-        self._copy_to_half()
+        self._copy_weights()
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Matrices decay, biases and norms do not; what is new learns faster."""
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = defaultdict(list)
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                groups[parameter.ndim >= 2, name.startswith(NEW)].append(parameter)
+        return [
+            {
+                "params": parameters,
+                "weight_decay": self.settings.weight_decay if is_matrix else 0.0,
+                "factor": self.settings.new_rate_factor if is_new else 1.0,
+            }
+            for (is_matrix, is_new), parameters in sorted(groups.items())
+        ]
 
     def _utterances(self) -> Utterances:
         shape = self.model.shape
@@ -189,29 +268,16 @@ class Trainer:
             batch_s=self.settings.batch_s,
             n_mels=shape.n_mels,
             stack=shape.stack,
-            first_batch=self.step,
+            first_batch=self.step if self.settings.from_easy else EASY_IS_OVER,
         )
 
-    def _copy_to_half(self) -> None:
+    def _copy_weights(self) -> None:
+        if self.computing is self.model:
+            return
         with torch.no_grad():
-            halves: list[Tensor] = list(self.half.parameters())
+            copies: list[Tensor] = list(self.computing.parameters())
             wholes: list[Tensor] = list(self.model.parameters())
-            torch._foreach_copy_(halves, wholes)
-
-    def _saved(self) -> dict[str, Any] | None:
-        path = self.out / "checkpoint.pt"
-        if not path.is_file():
-            return None
-        try:
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            vocabulary = saved["vocabulary"]
-        except (RuntimeError, EOFError, OSError, PickleError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"{path} is broken ({type(error).__name__}); remove it to start anew"
-            ) from error
-        if vocabulary != list(VOCABULARY):
-            raise ConfigError(f"{path} was trained with another vocabulary; use a new --out folder")
-        return saved
+            torch._foreach_copy_(copies, wholes)
 
     def save(self) -> None:
         """Writes the checkpoint; a crash meanwhile leaves the old one whole."""
@@ -242,7 +308,7 @@ class Trainer:
         """Trains up to `settings.steps`; `report` gets a row of figures every 50 steps."""
         settings = self.settings
         generator = torch.Generator().manual_seed(settings.seed + self.step)
-        self.half.train()
+        self.computing.train()
         started, first_step, losses, utterances = time.monotonic(), self.step, [], 0
         for batch in open_loader(self._utterances(), settings.workers):
             if self.step >= settings.steps:
@@ -270,33 +336,41 @@ class Trainer:
         self.save()
 
     def _take_gradients(self) -> None:
-        """Moves the copy's gradients to the originals, averaged over the processes of a group."""
+        """Moves gradients to the originals, averaged over the processes of a group."""
+        if self.computing is self.model and self.world == 1:
+            return
         pairs = [
-            (half, whole)
-            for half, whole in zip(self.half.parameters(), self.model.parameters(), strict=True)
-            if half.grad is not None
+            (copy, whole)
+            for copy, whole in zip(
+                self.computing.parameters(), self.model.parameters(), strict=True
+            )
+            if copy.grad is not None
         ]
-        flat = torch.cat([half.grad.flatten() for half, _ in pairs if half.grad is not None])
+        flat = torch.cat([copy.grad.flatten() for copy, _ in pairs if copy.grad is not None])
         flat = flat.float()
         if self.world > 1:
             distributed.all_reduce(flat)
             flat /= self.world
-        for (half, whole), grad in zip(
+        for copy, _ in pairs:
+            copy.grad = None
+        for (_, whole), grad in zip(
             pairs, torch.split(flat, [whole.numel() for _, whole in pairs]), strict=True
         ):
-            whole.grad, half.grad = grad.view_as(whole), None
+            whole.grad = grad.view_as(whole)
 
     def _train_on(self, batch: Batch, generator: torch.Generator) -> float:
         settings = self.settings
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, self.step)
+            group["lr"] = learning_rate(settings, self.step) * group["factor"]
         features = spec_augment(batch.features, self.model.shape.n_mels, generator)
-        loss = loss_of(self.half, replace(batch, features=features.bfloat16()), settings)
+        precision = self.computing.ctc_head.weight.dtype
+        loss = loss_of(self.computing, replace(batch, features=features.to(precision)), settings)
         torch.autograd.backward(loss)
         self._take_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()
-        self._copy_to_half()
+        self.optimizer.zero_grad()
+        self._copy_weights()
         # A short memory at first, or the average would remember the random start.
         decay = min(settings.ema_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():

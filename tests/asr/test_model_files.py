@@ -156,7 +156,9 @@ def test_binary_is_no_description(model: Path) -> None:
     assert "is not a model description" in refusal(model)
 
 
-@pytest.mark.parametrize("key", ["name", "n_mels", "stack", "level", "max_columns", "decoding"])
+@pytest.mark.parametrize(
+    "key", ["name", "n_mels", "stack", "level", "frame_ms", "max_columns", "decoding"]
+)
 def test_missing_key_is_named(model: Path, key: str) -> None:
     """A description of an older shape says what it lacks."""
     change(model, lambda content: content.pop(key))

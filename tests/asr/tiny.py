@@ -14,7 +14,7 @@ from ivr.asr.model_files import ModelDescription, write_description
 TINY = Path(__file__).parent / "data" / "tiny"
 TONES_HZ = {"four": 600, "one": 1000, "five": 1500, "yes": 2200, "<other>": 3000}
 DESCRIPTION = ModelDescription(
-    name="tiny", n_mels=80, stack=2, level=False, max_columns=500, max_tokens=16
+    name="tiny", n_mels=80, stack=2, level=False, frame_ms=40, max_columns=500, max_tokens=16
 )
 
 
