@@ -33,6 +33,7 @@ from ivr.errors import AudioError, ConfigError
 from ivr.grammar.grammar import parse_grammar
 from ivr.grammar.interpret import interpret
 from ivr.recognition import Recognition
+from ivr.train.reliability import Judged, rejection, reliability
 
 NATURAL = "builtin:natural"
 # Samples: 2 s, as long as the shortest prompt. A caller answers a question, so the endpointer has
@@ -303,6 +304,7 @@ class Report:
     latency_ms: list[float] = field(default_factory=list)
     compute_ms: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, item: Item, answer: Answer) -> None:
@@ -317,6 +319,7 @@ class Report:
             *([self.speakers[item.speaker]] if item.speaker else []),
         ):
             tally.add(item.digits, heard)
+        self.judged.append(Judged(item.digits, answer.value, answer.confidence))
         if answer.latency_ms is not None and answer.compute_ms is not None:
             self.latency_ms.append(answer.latency_ms)
             self.compute_ms.append(answer.compute_ms)
@@ -340,5 +343,7 @@ class Report:
             "compute_ms": percentiles(self.compute_ms),
             "groups": {name: tally.as_dict() for name, tally in sorted(self.groups.items())},
             "speakers": {name: tally.as_dict() for name, tally in sorted(self.speakers.items())},
+            "reliability": reliability(self.judged),
+            "rejection": rejection(self.judged),
             "errors": self.errors,
         }

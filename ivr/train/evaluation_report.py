@@ -54,7 +54,7 @@ def run_evaluate(
 
 
 def print_report(console: Console, report: Report) -> None:
-    """Prints the tables for people: all, by group, the ten worst speakers, latency."""
+    """Prints the tables for people: all, by group, the ten worst speakers, confidence, latency."""
     figures = report.as_dict()
     table = Table(title=f"answers at confidence {report.confidence_level:g} and above")
     for heading in ("", "files", "all right", "digit errors", "sub / ins / del", "false accepts"):
@@ -69,6 +69,7 @@ def print_report(console: Console, report: Report) -> None:
     for name, speaker in worst if len(speakers) > 1 else []:
         table.add_row(f"speaker {name}", *_cells(speaker), style="dim")
     console.print(table)
+    console.print(_confidence_table(figures))
     for key, meaning in (
         ("latency_ms", "end of speech to decision, without a grammar"),
         ("compute_ms", "of that, recognition"),
@@ -77,15 +78,27 @@ def print_report(console: Console, report: Report) -> None:
         console.print(f"{meaning}: {shares}", highlight=False)
 
 
-def _cells(figures: dict[str, Any]) -> list[str]:
-    def percent(value: float | None) -> str:
-        return "-" if value is None else f"{100 * value:.2f} %"
+def _confidence_table(figures: dict[str, Any]) -> Table:
+    """What each confidence level would answer, and how much of that is right."""
+    table = Table(title="what a flow gets at each confidence level")
+    for heading in ("confidence", "numbers answered", "answers right", "false accepts"):
+        table.add_column(heading, justify="right")
+    for row in figures["rejection"]:
+        shares = (row["answered"], row["right"], row["false_accept_rate"])
+        table.add_row(f"{row['confidence_level']:g}", *map(_percent, shares))
+    return table
 
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _cells(figures: dict[str, Any]) -> list[str]:
     kinds = ("substitutions", "insertions", "deletions")
     return [
         str(figures["files"]),
-        percent(figures["string_accuracy"]),
-        percent(figures["digit_error_rate"]),
+        _percent(figures["string_accuracy"]),
+        _percent(figures["digit_error_rate"]),
         " / ".join(str(figures[kind]) for kind in kinds),
-        percent(figures["false_accept_rate"]),
+        _percent(figures["false_accept_rate"]),
     ]

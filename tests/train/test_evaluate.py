@@ -39,7 +39,7 @@ PROMISED = (
     *("files", "string_accuracy", "digit_error_rate", "substitutions", "insertions", "deletions"),
     *("false_accept_rate", "latency_ms", "groups", "speakers"),
 )
-ADDED = {"confidence_level", "compute_ms", "errors"}
+ADDED = ("confidence_level", "compute_ms", "reliability", "rejection", "errors")
 
 
 def recognition(words: str, confidence: float = 0.9) -> Recognition:
