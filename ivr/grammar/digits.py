@@ -8,13 +8,14 @@ promises make the whole grammar exact:
 
 - `step` returns ``None`` if and only if no further digits could make the string acceptable, so
   whatever is alive can be completed, and whatever can be completed is alive;
-- states hold no more than what the future depends on (a count, a comparison), not the digits. So
-  there are few of them, memoised tables stay small, and no caller's number is left behind in one.
+- states hold no more than what the future depends on (a count, a comparison, a place in a list),
+  not the digits. So there are few of them and memoised tables stay small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable
 from typing import Protocol, TypeVar
 
 Q = TypeVar("Q", bound=Hashable)
@@ -144,6 +145,40 @@ class Number:
             return above
         below = total < len(self._high) or (total == len(self._high) and versus_high <= 0)
         return above and below
+
+
+# Listed's state: the stretch of the sorted values that begin with the digits so far, and how many
+# digits those are.
+ListedState = tuple[int, int, int]
+
+
+class Listed:
+    """One of the values given, whatever their lengths: account numbers, extensions, branch codes.
+
+    The values lie sorted, and the ones that begin with the same digits lie together. So a step is
+    two binary searches, and a list of a million costs no more than its strings.
+
+    Args:
+        values: at least one, of digits only; repeats are harmless.
+    """
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = tuple(sorted(set(values)))
+        self.start: ListedState = (0, len(self._values), 0)
+
+    def step(self, state: ListedState, digit: str) -> ListedState | None:
+        """See `Acceptor`."""
+        low, high, length = state
+        begun = self._values[low][:length] + digit
+        first = bisect_left(self._values, begun, low, high)
+        # ":" follows "9": the first value that can no longer begin so.
+        after = bisect_left(self._values, begun + ":", first, high)
+        return (first, after, length + 1) if first < after else None
+
+    def accepts(self, state: ListedState) -> bool:
+        """See `Acceptor`. The shortest of the values that begin alike comes first."""
+        low, _, length = state
+        return len(self._values[low]) == length
 
 
 def _compare(so_far: int, digit: str, bound: str, position: int) -> int:

@@ -27,7 +27,7 @@ from typing import Any
 
 from ivr.errors import ConfigError
 from ivr.grammar.automaton import Automaton, BooleanReader, DigitReader, Node, Reader
-from ivr.grammar.digits import Length, Number
+from ivr.grammar.digits import Length, Listed, Number
 from ivr.grammar.words import OTHER
 
 # The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
@@ -138,10 +138,10 @@ class Grammar:
 def parse_grammar(uri: str) -> Grammar:
     """The grammar of a URI in the manner of VoiceXML's builtin grammars.
 
-    ``builtin:digits`` takes ``length`` or ``minlength`` and ``maxlength``; ``builtin:number`` takes
-    ``min`` and ``max``, both included; ``builtin:boolean`` and ``builtin:natural`` (any number or
-    yes/no by its natural reading) take nothing. Parameters follow a ``?``, separated by ``;``.
-    Alternatives are joined by ``|``.
+    ``builtin:digits`` takes ``length``, or ``minlength`` and ``maxlength``, or ``values`` (the
+    allowed ones, separated by commas); ``builtin:number`` takes ``min`` and ``max``, both included;
+    ``builtin:boolean`` and ``builtin:natural`` (any number or yes/no by its natural reading) take
+    nothing. Parameters follow a ``?``, separated by ``;``. Alternatives are joined by ``|``.
 
     Raises:
         ConfigError: what is wrong, and what would be right.
@@ -163,20 +163,27 @@ def _parse_alternative(alternative: str, uri: str) -> list[Reader[Any]]:
     if name not in _BUILTINS:
         raise ConfigError(f"grammar {uri!r}: {_unknown('builtin', name, _BUILTINS)}")
     known, build = _BUILTINS[name]
-    parameters: dict[str, int] = {}
+    parameters: dict[str, Any] = {}
     for item in filter(None, (part.strip() for part in query.split(";"))):
         key, equals, text = (part.strip() for part in item.partition("="))
         if key not in known:
             raise ConfigError(f"grammar {uri!r}: {_unknown('parameter', key, known, of=head)}")
         if key in parameters:
             raise ConfigError(f"grammar {uri!r}: {key} is given twice")
-        if not equals or not (text.isascii() and text.isdecimal()) or len(text) > MAX_DIGITS:
-            raise ConfigError(f"grammar {uri!r}: {key} must be a whole number, as in {key}=8")
-        parameters[key] = int(text)
+        texts = [part.strip() for part in text.split(",")]
+        if not equals or not all(map(_is_number, texts)) or (len(texts) > 1 and key != "values"):
+            right = "a whole number" if key != "values" else "numbers separated by commas"
+            example = f"{key}=8" if key != "values" else "values=101,205"
+            raise ConfigError(f"grammar {uri!r}: {key} must be {right}, as in {example}")
+        parameters[key] = texts if key == "values" else int(text)
     try:
         return build(parameters)
     except ValueError as error:
         raise ConfigError(f"grammar {uri!r}: {error}") from None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], of: str = "") -> str:
@@ -187,9 +194,11 @@ def _unknown(kind: str, name: str, known: Iterable[str], of: str = "") -> str:
     return f"unknown {kind} {name!r}{f' of {of}' if of else ''}{hint} (known: {choice})"
 
 
-def _build_digits(parameters: dict[str, int]) -> list[Reader[Any]]:
-    if "length" in parameters and len(parameters) > 1:
-        raise ValueError("give either length, or minlength and maxlength")
+def _build_digits(parameters: dict[str, Any]) -> list[Reader[Any]]:
+    if len(parameters) > 1 and {"length", "values"} & set(parameters):
+        raise ValueError("give either length, or minlength and maxlength, or values")
+    if "values" in parameters:
+        return [DigitReader(Listed(parameters["values"]))]
     minimum = parameters.get("length", parameters.get("minlength", 1))
     maximum = parameters.get("length", parameters.get("maxlength"))
     if minimum < 1 or maximum == 0:
@@ -201,23 +210,23 @@ def _build_digits(parameters: dict[str, int]) -> list[Reader[Any]]:
     return [DigitReader(Length(minimum, maximum))]
 
 
-def _build_number(parameters: dict[str, int]) -> list[Reader[Any]]:
+def _build_number(parameters: dict[str, Any]) -> list[Reader[Any]]:
     minimum, maximum = parameters.get("min", 0), parameters.get("max")
     if maximum is not None and minimum > maximum:
         raise ValueError(f"min {minimum} is more than max {maximum}")
     return [DigitReader(Number(minimum, maximum))]
 
 
-def _build_boolean(_: dict[str, int]) -> list[Reader[Any]]:
+def _build_boolean(_: dict[str, Any]) -> list[Reader[Any]]:
     return [BooleanReader()]
 
 
-def _build_natural(_: dict[str, int]) -> list[Reader[Any]]:
+def _build_natural(_: dict[str, Any]) -> list[Reader[Any]]:
     return [DigitReader(Length(), natural=True), BooleanReader(natural=True)]
 
 
-_BUILTINS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, int]], list[Reader[Any]]]]] = {
-    "digits": (("length", "minlength", "maxlength"), _build_digits),
+_BUILTINS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], list[Reader[Any]]]]] = {
+    "digits": (("length", "minlength", "maxlength", "values"), _build_digits),
     "number": (("min", "max"), _build_number),
     "boolean": ((), _build_boolean),
     "natural": ((), _build_natural),

@@ -34,6 +34,7 @@ ORACLES = {
     "builtin:boolean": r"yes|no",
     "builtin:natural": r"\d+|yes|no",
     "builtin:digits?length=4|builtin:boolean": r"\d{4}|yes|no",
+    "builtin:digits?values=7,70,705,4155,41550": r"7|70|705|4155|41550",
 }
 GRAMMARS = st.sampled_from([parse_grammar(uri) for uri in ORACLES])
 WORDS = st.lists(st.sampled_from(ALL_WORDS), max_size=12)
