@@ -1,6 +1,7 @@
 """An evaluation set by an engine that no corpus holds: WAV files with a manifest.
 
-Every number from 1 to 999 once, in varied form (group ``number``); digit strings with "oh"
+Every number from 1 to 999 once, in varied form (group ``number``); of them those that are easily
+taken for one another a second time (``contrast``: 13 and 30, 105 and 15); digit strings with "oh"
 (``oh``) and with "double" (``multiple``); speech without a number, digits empty (``other``).
 """
 
@@ -29,6 +30,12 @@ def number_forms(number: int) -> list[str]:
     if number > 100 and number % 100:
         forms.append(f"{spell_number(number // 100)} {spell_pair(number % 100)}")
     return forms
+
+
+def is_contrast(number: int) -> bool:
+    """Whether a number differs from another by a teen for a ten, or by "oh five" for "fifteen"."""
+    rest = number % 100
+    return 13 <= rest <= 19 or (rest >= 30 and rest % 10 == 0) or rest == 5
 
 
 def digits_of(words: str) -> str:
@@ -81,3 +88,5 @@ def build_heldout(out: Path, engine: str = HELD_OUT_ENGINE, seed: int = 1) -> No
             path = out / f"{group}_{count:04d}.wav"
             write_wav(path, audio, RATE_HZ)
             rows.writerow((path.name, digits, phrase.words, f"{engine}-{name}", group))
+            if group == "number" and is_contrast(int(digits)):
+                rows.writerow((path.name, digits, phrase.words, f"{engine}-{name}", "contrast"))

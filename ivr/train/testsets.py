@@ -23,6 +23,9 @@ from ivr.train.corpus import Clip, PackedSet, open_packed, trim_edges
 
 STRING_LENGTHS = (4, 8, 10, 16)
 STRINGS_EACH = 200
+# Cards and long references, read with the pauses of somebody who looks down at them: over 12 s.
+LONG_LENGTHS = (16, 19)
+LONG_EACH = 50
 NOISY_SNR_DB = 10.0
 VALUES = {word: str(value) for value, word in enumerate(DIGITS)} | {"yes": "yes", "no": "no"}
 
@@ -74,17 +77,38 @@ class TestSets:
 
     def add_strings(self, packed: PackedSet) -> None:
         """Strings of one speaker's digits, for each length."""
+        for length in STRING_LENGTHS:
+            self._add_strings_of(packed, length, STRINGS_EACH, f"string_{length}", (0.2, 0.6))
+
+    def add_long_strings(self, packed: PackedSet) -> None:
+        """Strings of 16 and 19 digits in groups, with pauses of up to 1.5 s between them."""
+        for length in LONG_LENGTHS:
+            self._add_strings_of(packed, length, LONG_EACH, "long_string", (0.5, 1.5))
+
+    def _add_strings_of(
+        self,
+        packed: PackedSet,
+        length: int,
+        count: int,
+        group: str,
+        pause_s: tuple[float, float],
+    ) -> None:
         speakers: dict[str, list[Clip]] = defaultdict(list)
         for clip in packed.clips:
             if clip.words in DIGITS:
                 speakers[clip.speaker].append(clip)
         names = sorted(name for name, clips in speakers.items() if len(clips) >= 4)
-        for length in STRING_LENGTHS:
-            for number in range(STRINGS_EACH):
-                speaker = names[number % len(names)]
-                self._add_string(packed, speakers[speaker], speaker, length)
+        for number in range(count):
+            speaker = names[number % len(names)]
+            clips = speakers[speaker]
+            samples, words = self._string(packed, clips, length, pause_s)
+            digits = "".join(VALUES[word] for word in words)
+            self._add(group, samples, digits, " ".join(words), speaker)
 
-    def _add_string(self, packed: PackedSet, clips: list[Clip], speaker: str, length: int) -> None:
+    def _string(
+        self, packed: PackedSet, clips: list[Clip], length: int, pause_s: tuple[float, float]
+    ) -> tuple[Samples, list[str]]:
+        """Words of one speaker in a row, `pause_s` apart after each third or fourth."""
         rng = self._rng
         group = int(rng.integers(3, 5))
         parts: list[Samples] = []
@@ -94,12 +118,11 @@ class TestSets:
             word = trim_edges(packed.load(clip), 0.03)
             if parts:
                 longer = position % group == 0
-                gap_s = rng.uniform(0.2, 0.6) if longer else rng.uniform(0.0, 0.2)
+                gap_s = rng.uniform(*pause_s) if longer else rng.uniform(0.0, 0.2)
                 parts.append(np.zeros(int(gap_s * RATE_HZ), np.float32))
             parts.append(word / rms(word) * np.float32(0.05))
             words.append(clip.words)
-        digits = "".join(VALUES[word] for word in words)
-        self._add(f"string_{length}", np.concatenate(parts), digits, " ".join(words), speaker)
+        return np.concatenate(parts), words
 
     def add_connected(self, packed: PackedSet) -> None:
         """Whole utterances: numbers, sentences with numbers in them, and speech without."""
@@ -165,4 +188,5 @@ def make_testsets(packed_folder: Path, out: Path, seed: int = 1) -> Path:
         made.add_connected(sets["an4.dev"])
     made.add_lines(noises)
     made.add_babble(babble)
+    made.add_long_strings(sets["speech_commands.dev"])
     return made.finish()

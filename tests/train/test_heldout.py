@@ -31,7 +31,10 @@ def test_heldout_has_every_number_once(
     with (tmp_path / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [r["digits"] for r in rows if r["group"] == "number"] == [str(n) for n in range(1, 1000)]
-    assert {r["group"] for r in rows} == {"number", "oh", "multiple", "other"}
+    assert {r["group"] for r in rows} == {"number", "contrast", "oh", "multiple", "other"}
+    contrasts = {int(r["digits"]) for r in rows if r["group"] == "contrast"}
+    assert {13, 30, 119, 190, 105, 115, 150} <= contrasts
+    assert not {12, 20, 21, 100, 131} & contrasts
     assert all("oh" in r["words"].split() and r["digits"] for r in rows if r["group"] == "oh")
     assert all(not r["digits"] for r in rows if r["group"] == "other")
     assert [item.digits for item in read_manifest(tmp_path / "manifest.csv")] == [
