@@ -76,8 +76,7 @@ class _Decoder(nn.Module):
         self.model = model
 
     def forward(self, states: Tensor, tokens: Tensor) -> Tensor:
-        spread = states.expand(tokens.shape[0], -1, -1)
-        logits = self.model.decode(spread, tokens[:, :-1])
+        logits = self.model.decode(states, tokens[:, :-1])
         log_probs = functional.log_softmax(logits, dim=-1)
         return log_probs.gather(2, tokens[:, 1:, None])[:, :, 0]
 

@@ -148,18 +148,32 @@ class NumericWhisper(nn.Module):
         return functional.log_softmax(self.ctc_head(states).float(), dim=-1)
 
     def decode(self, states: Tensor, tokens: Tensor) -> Tensor:
-        """Decoder logits [batch, n_tokens, vocabulary] for given tokens (teacher forcing)."""
-        # An explicit mask, 0 or far below: the one that transformers makes cannot be exported.
-        place = torch.arange(tokens.shape[1])
-        ahead = (place[None, :] > place[:, None]).to(states.dtype) * -1e4
-        mask = ahead[None, None].expand(tokens.shape[0], 1, -1, -1)
-        hidden = self.whisper.model.decoder(
-            input_ids=tokens,
-            attention_mask=mask,
-            encoder_hidden_states=states,
-            use_cache=False,
-        ).last_hidden_state
-        logits: Tensor = self.whisper.proj_out(hidden)
+        """Decoder logits for given tokens (teacher forcing).
+
+        Args:
+            states: [batch, n_frames, d_model], or [1, n_frames, d_model] for all rows.
+            tokens: [batch, n_tokens] int64, SOT first.
+
+        Returns:
+            [batch, n_tokens, vocabulary].
+        """
+        decoder = self.whisper.model.decoder
+        rows, length = tokens.shape
+        hidden = decoder.embed_tokens(tokens) + decoder.embed_positions.weight[:length]
+        place = torch.arange(length)
+        ahead = ((place[None, :] > place[:, None]).to(states.dtype) * -1e4)[None, None]
+        for layer in decoder.layers:
+            normed = layer.self_attn_layer_norm(hidden)
+            hidden = hidden + layer.self_attn(normed, attention_mask=ahead)[0]
+            # The rows of one recording ask side by side: its keys and values are computed once.
+            asked = layer.encoder_attn_layer_norm(hidden).reshape(
+                states.shape[0], -1, self.shape.d_model
+            )
+            heard = layer.encoder_attn(asked, key_value_states=states)[0]
+            hidden = hidden + heard.reshape(rows, length, self.shape.d_model)
+            normed = layer.final_layer_norm(hidden)
+            hidden = hidden + layer.fc2(functional.gelu(layer.fc1(normed)))
+        logits: Tensor = self.whisper.proj_out(decoder.layer_norm(hidden))
         return logits
 
 
