@@ -181,11 +181,11 @@ class MixSettings:
     Source: docs/explanation/training.md.
     """
 
-    joined: float = 0.34
+    joined: float = 0.26
     single: float = 0.14
     other_word: float = 0.06
-    connected: float = 0.16
-    synthetic: float = 0.22
+    connected: float = 0.18
+    synthetic: float = 0.28
     babble: float = 0.04
     nothing: float = 0.04
     max_s: float = 14.0
