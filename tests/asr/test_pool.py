@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,56 +14,9 @@ from ivr.asr.model_files import EMBEDDED, write_description
 from ivr.asr.pool import RecognizerPool
 from ivr.errors import ConfigError, ModelError, Overloaded
 from tests.asr.tiny import DESCRIPTION, tones
+from tests.asr.workers import error_of, run, serving, stopped, until, worker_ids
 
 NATURAL = "builtin:natural"
-PATIENCE_S = 60.0  # a busy machine takes its time to start a process
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Runs a scenario on an event loop of its own, not for ever."""
-    asyncio.run(asyncio.wait_for(scenario(), PATIENCE_S))
-
-
-@asynccontextmanager
-async def serving(
-    folder: Path | None, workers: int = 1, queue_limit: int = 4
-) -> AsyncIterator[RecognizerPool]:
-    """A started pool, closed at the end."""
-    pool = RecognizerPool(folder, workers, queue_limit)
-    await pool.start()
-    try:
-        yield pool
-    finally:
-        await pool.close()
-
-
-def worker_ids() -> set[int]:
-    """The worker processes that are alive; these tests start no others."""
-    return {child.pid for child in multiprocessing.active_children() if child.pid is not None}
-
-
-@contextmanager
-def stopped(process_ids: set[int]) -> Iterator[None]:
-    """The workers are busy: stopped in the middle of whatever they do, until the end."""
-    for process_id in process_ids:
-        os.kill(process_id, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process_id in process_ids & worker_ids():
-            os.kill(process_id, signal.SIGCONT)
-
-
-async def until(reached: Callable[[], bool]) -> None:
-    """Waits for what another process does."""
-    while not reached():  # noqa: ASYNC110 - no event tells of a process that began or ended
-        await asyncio.sleep(0.01)
-
-
-async def error_of(answer: Awaitable[object]) -> BaseException | None:
-    """What the awaited work raised, None if it did not."""
-    (result,) = await asyncio.gather(answer, return_exceptions=True)
-    return result if isinstance(result, BaseException) else None
 
 
 def test_recognises_in_another_process(shared_model: Path) -> None:
@@ -291,21 +240,6 @@ def test_utterance_that_kills_twice_is_given_up(shared_model: Path) -> None:
     run(scenario)
 
 
-def test_stuck_worker_is_not_waited_for(
-    shared_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What takes far too long is a ModelError for that caller."""
-
-    async def scenario() -> None:
-        async with serving(shared_model) as pool:
-            with stopped(worker_ids()):
-                monkeypatch.setattr(pool_module, "TIMEOUT_S", 0.1)
-                with pytest.raises(ModelError, match="in time"):
-                    await pool.recognize(tones("four"), NATURAL)
-
-    run(scenario)
-
-
 def test_close_ends_what_waits(shared_model: Path) -> None:
     """At close the utterance at work is finished, and one in the queue gets a ModelError."""
 
@@ -313,7 +247,6 @@ def test_close_ends_what_waits(shared_model: Path) -> None:
         pool = RecognizerPool(shared_model, 1, 8)
         await pool.start()
         with stopped(worker_ids()):
-            # The executor hands its worker two at a time: only the later ones still wait.
             waiting = [
                 asyncio.ensure_future(pool.recognize(tones("four"), NATURAL)) for _ in range(5)
             ]
