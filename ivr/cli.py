@@ -223,6 +223,12 @@ def train(
         int | None, typer.Option(help="Training steps in all, earlier ones included.")
     ] = None,
     synthesize: Annotated[int, typer.Option(help="Phrases to synthesise, 0 for none.")] = 30_000,
+    phrases: Annotated[
+        str, typer.Option(help="Kinds of phrases to synthesise, with commas; all by default.")
+    ] = "",
+    accents: Annotated[
+        str, typer.Option(help="espeak-ng accents to synthesise with, with commas; all by default.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Repeats the run.")] = 1,
     export_only: Annotated[
         bool, typer.Option(help="Export the checkpoint as it is, without training.")
@@ -248,6 +254,8 @@ def train(
             cache=cache,
             steps=steps,
             synthesize=synthesize,
+            phrases=tuple(filter(None, phrases.split(","))),
+            accents=tuple(filter(None, accents.split(","))),
             seed=seed,
             export_only=export_only,
             json_output=as_json,

@@ -19,7 +19,7 @@ from ivr.train.channel import ChannelSettings, Samples
 from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
 from ivr.train.export import export
 from ivr.train.network import NumericWhisper, Shape
-from ivr.train.synthesize import build_corpus
+from ivr.train.synthesize import Wanted, build_corpus
 from ivr.train.train import (
     FINE_TUNING,
     Trainer,
@@ -114,15 +114,14 @@ def build_mixer(packed: dict[str, PackedSet], synthetic: PackedSet | None) -> Mi
     )
 
 
-def _synthesize(folder: Path, count: int, seed: int, progress: Progress) -> None:
+def _synthesize(folder: Path, count: int, wanted: Wanted, progress: Progress) -> None:
     if count == 0:
         return
     task = progress.add_task("synthesise", total=count, note="")
     build_corpus(
         folder,
         count,
-        seed,
-        None,  # every engine found but the one kept out for testing
+        wanted,
         workers=2,
         progress=lambda done, _total: progress.update(task, completed=done),
     )
@@ -136,6 +135,8 @@ def run_train(
     cache: Path | None,
     steps: int | None,
     synthesize: int,
+    phrases: tuple[str, ...] = (),
+    accents: tuple[str, ...] = (),
     seed: int,
     export_only: bool,
     json_output: bool,
@@ -164,10 +165,10 @@ def run_train(
         packed: dict[str, PackedSet] = {}
         synthetic = None
         if not export_only:
-            corpus = cache / f"synthetic-{seed}"
+            corpus = cache / "-".join(["synthetic", str(seed), *phrases, *accents])
             if join_group()[0] == 0:
                 _pack_all(data, cache, progress)
-                _synthesize(corpus, synthesize, seed, progress)
+                _synthesize(corpus, synthesize, Wanted(seed, (), phrases, accents), progress)
             wait_for_group()
             packed = {p.parent.name: open_packed(p.parent) for p in cache.glob(PACKED)}
             synthetic = open_packed(corpus) if synthesize else None

@@ -23,7 +23,8 @@ import logging
 import multiprocessing
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +32,15 @@ from ivr.errors import ConfigError
 from ivr.train.clips import ClipSamples, check_clip, render
 from ivr.train.engines import SynthesisError, available_engines
 from ivr.train.heldout import build_heldout
-from ivr.train.phrases import Phrase, sample_phrase
-from ivr.train.voices import HELD_OUT_ENGINE, INSTALL, Voice, sample_voice
+from ivr.train.phrases import KIND_WEIGHTS, Phrase, sample_phrase
+from ivr.train.voices import (
+    ENGLISH,
+    FOREIGN,
+    HELD_OUT_ENGINE,
+    INSTALL,
+    Voice,
+    sample_voice,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +48,50 @@ BATCH: Final = 250  # items between two writes of the index
 ATTEMPTS: Final = 8  # phrases and voices tried for an item before the engines count as broken
 
 
-def _item(task: tuple[int, int, tuple[str, ...]]) -> tuple[Phrase, Voice, ClipSamples]:
-    seed, number, engines = task
+@dataclass(frozen=True)
+class Wanted:
+    """What a corpus holds.
+
+    Attributes:
+        seed: draws phrases and voices.
+        engines: names; every available one but `HELD_OUT_ENGINE` if empty.
+        kinds: kinds of phrases, keys of `ivr.train.phrases.KIND_WEIGHTS`; all if empty.
+        accents: espeak languages, keys of `ivr.train.voices.ENGLISH` or of `FOREIGN`; all if empty.
+            The other engines have no accents to choose from, so with accents only espeak speaks.
+    """
+
+    seed: int
+    engines: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    accents: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses names that nobody knows.
+
+        Raises:
+            ConfigError: names the kind or the accent, and the ones that there are.
+        """
+        for what, names, known in (
+            ("kind of phrase", self.kinds, tuple(KIND_WEIGHTS)),
+            ("accent", self.accents, (*ENGLISH, *FOREIGN)),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ConfigError(f"unknown {what} {name!r} (known: {', '.join(known)})")
+
+    def identity(self) -> dict[str, object]:
+        """What makes this corpus another one than the next; what is not restricted is left out."""
+        lists = {key: list(value) for key, value in asdict(self).items() if key != "seed"}
+        return {"seed": self.seed, **{key: value for key, value in lists.items() if value}}
+
+
+def _item(task: tuple[int, Wanted]) -> tuple[Phrase, Voice, ClipSamples]:
+    number, wanted = task
+    weights = {kind: KIND_WEIGHTS[kind] for kind in wanted.kinds or KIND_WEIGHTS}
     for attempt in range(ATTEMPTS):
-        rng = random.Random(f"{seed}/{number}/{attempt}")
-        phrase, voice = sample_phrase(rng), sample_voice(rng, engines)
+        rng = random.Random(f"{wanted.seed}/{number}/{attempt}")
+        phrase = sample_phrase(rng, weights)
+        voice = sample_voice(rng, wanted.engines, wanted.accents)
         try:
             audio = render(phrase.text, voice)
             check_clip(audio, phrase.text)
@@ -56,7 +103,7 @@ def _item(task: tuple[int, int, tuple[str, ...]]) -> tuple[Phrase, Voice, ClipSa
 
 
 def _items(
-    tasks: list[tuple[int, int, tuple[str, ...]]], workers: int
+    tasks: list[tuple[int, Wanted]], workers: int
 ) -> Iterator[tuple[Phrase, Voice, ClipSamples]]:
     if workers <= 1:
         yield from map(_item, tasks)
@@ -94,8 +141,7 @@ def _resume(out: Path, identity: dict[str, object]) -> tuple[int, int]:
 def build_corpus(
     out: Path,
     count: int,
-    seed: int,
-    engines: Sequence[str] | None = None,
+    wanted: Wanted,
     *,
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _count: None,
@@ -105,8 +151,7 @@ def build_corpus(
     Args:
         out: folder for audio.i16, index.csv and corpus.json.
         count: items in all.
-        seed: draws phrases and voices.
-        engines: names; every available one but `HELD_OUT_ENGINE` if not given.
+        wanted: what it holds.
         workers: processes.
         progress: called with (items done, count) after each batch.
 
@@ -114,18 +159,21 @@ def build_corpus(
         ConfigError: no engine, or `out` holds another corpus.
         SynthesisError: no engine gave speech for an item.
     """
-    wanted = engines or [name for name in INSTALL if name != HELD_OUT_ENGINE]
-    names = tuple(name for name in available_engines() if name in wanted)
+    asked = wanted.engines or tuple(name for name in INSTALL if name != HELD_OUT_ENGINE)
+    if wanted.accents:
+        asked = tuple(name for name in asked if name == "espeak")
+    names = tuple(name for name in available_engines() if name in asked)
     if not names:
-        cures = "; ".join(f"{name}: {INSTALL[name]}" for name in wanted if name in INSTALL)
+        cures = "; ".join(f"{name}: {INSTALL[name]}" for name in asked if name in INSTALL)
         raise ConfigError(f"no speech synthesiser was found; install one ({cures})")
-    done, start = _resume(out, {"seed": seed, "engines": list(names)})
+    wanted = replace(wanted, engines=names)
+    done, start = _resume(out, wanted.identity())
     with (
         (out / "audio.i16").open("ab") as audio_file,
         (out / "index.csv").open("a", newline="") as index_file,
     ):
         rows = io.StringIO()
-        for phrase, voice, audio in _items([(seed, i, names) for i in range(done, count)], workers):
+        for phrase, voice, audio in _items([(i, wanted) for i in range(done, count)], workers):
             audio_file.write(audio.astype("<i2").tobytes())
             csv.writer(rows, lineterminator="\n").writerow(
                 (start, len(audio), phrase.words, phrase.kind, voice.engine, voice.name)
@@ -155,7 +203,9 @@ def main() -> None:
         build_heldout(options.out, (options.engine or [HELD_OUT_ENGINE])[0], options.seed)
         return
     build_corpus(
-        *(options.out, options.count, options.seed, options.engine),
+        options.out,
+        options.count,
+        Wanted(options.seed, tuple(options.engine or ())),
         workers=options.workers,
         progress=lambda done, count: logger.info("%d of %d", done, count),
     )

@@ -96,13 +96,21 @@ def espeak_variants() -> tuple[str, ...]:
     return tuple(n for n in names if n not in UNFIT_VARIANTS and not n.startswith("robosoft"))
 
 
-def sample_voice(rng: random.Random, engines: Sequence[str]) -> Voice:
-    """Draws an engine by `ENGINE_WEIGHTS` (0.1 for others), a voice of it, and how it speaks."""
+def sample_voice(rng: random.Random, engines: Sequence[str], accents: Sequence[str] = ()) -> Voice:
+    """Draws an engine by `ENGINE_WEIGHTS` (0.1 for others), a voice of it, and how it speaks.
+
+    Args:
+        rng: the only source of chance.
+        engines: names, keys of `INSTALL`.
+        accents: where given, espeak speaks these alike instead of `ENGLISH` and `FOREIGN`.
+    """
     engine = rng.choices(engines, [ENGINE_WEIGHTS.get(e, 0.1) for e in engines])[0]
     if engine == "espeak":
         foreign = rng.random() < 0.25
         english = rng.choices(tuple(ENGLISH), tuple(ENGLISH.values()))[0]
         name = rng.choice(FOREIGN) if foreign else english
+        if accents:
+            name = rng.choice(accents)
         if rng.random() < 0.85:
             name += f"+{rng.choice(espeak_variants())}"
         rate = rng.triangular(0.63, 1.5, 1.0)  # 110 to 260 words a minute

@@ -12,7 +12,7 @@ from ivr.errors import ConfigError
 from ivr.train import synthesize
 from ivr.train.clips import PEAK
 from ivr.train.engines import SynthesisError
-from ivr.train.synthesize import build_corpus
+from ivr.train.synthesize import Wanted, build_corpus
 from ivr.train.voices import Voice
 
 
@@ -24,7 +24,7 @@ def read_index(out: Path) -> list[dict[str, str]]:
 
 def test_corpus_is_what_its_index_says(tone: str, tmp_path: Path) -> None:
     """Clips follow one another without gaps, and fill the file."""
-    build_corpus(tmp_path, 40, seed=3, engines=[tone])
+    build_corpus(tmp_path, 40, Wanted(3, (tone,)))
     rows = read_index(tmp_path)
     assert list(rows[0]) == ["start", "samples", "words", "kind", "engine", "voice"]
     assert len(rows) == 40
@@ -43,13 +43,13 @@ def test_corpus_resumes_after_an_interruption(
     """Half a row and audio that no row names are cut; the rest is as if built in one go."""
     monkeypatch.setattr(synthesize, "BATCH", 5)
     whole, halved = tmp_path / "whole", tmp_path / "halved"
-    build_corpus(whole, 30, seed=3, engines=[tone])
-    build_corpus(halved, 12, seed=3, engines=[tone])
+    build_corpus(whole, 30, Wanted(3, (tone,)))
+    build_corpus(halved, 12, Wanted(3, (tone,)))
     with (halved / "audio.i16").open("ab") as file:
         file.write(b"\1\2" * 999)
     with (halved / "index.csv").open("a") as text:
         text.write("123,45")
-    build_corpus(halved, 30, seed=3, engines=[tone])
+    build_corpus(halved, 30, Wanted(3, (tone,)))
     for name in ("index.csv", "audio.i16"):
         assert (whole / name).read_bytes() == (halved / name).read_bytes()
 
@@ -68,23 +68,23 @@ def test_index_never_runs_ahead_of_the_audio(
         assert count == 10
         seen.append(done)
 
-    build_corpus(tmp_path, 10, seed=1, engines=[tone], progress=look)
+    build_corpus(tmp_path, 10, Wanted(1, (tone,)), progress=look)
     assert seen == [4, 8, 10]
 
 
 def test_a_finished_corpus_is_left_alone(tone: str, tmp_path: Path) -> None:
     """Building it again changes nothing."""
-    build_corpus(tmp_path, 6, seed=3, engines=[tone])
+    build_corpus(tmp_path, 6, Wanted(3, (tone,)))
     before = (tmp_path / "index.csv").read_bytes()
-    build_corpus(tmp_path, 6, seed=3, engines=[tone])
+    build_corpus(tmp_path, 6, Wanted(3, (tone,)))
     assert (tmp_path / "index.csv").read_bytes() == before
 
 
 def test_another_seed_is_refused(tone: str, tmp_path: Path) -> None:
     """Two corpora in one folder would be neither."""
-    build_corpus(tmp_path, 4, seed=3, engines=[tone])
+    build_corpus(tmp_path, 4, Wanted(3, (tone,)))
     with pytest.raises(ConfigError, match="another corpus"):
-        build_corpus(tmp_path, 8, seed=4, engines=[tone])
+        build_corpus(tmp_path, 8, Wanted(4, (tone,)))
 
 
 def test_without_an_engine_the_error_says_how_to_install(
@@ -93,12 +93,39 @@ def test_without_an_engine_the_error_says_how_to_install(
     """The held-out engine alone makes no corpus unless asked for by name."""
     monkeypatch.setattr(synthesize, "available_engines", lambda: ["pico"])
     with pytest.raises(ConfigError, match="pip install espeakng-loader"):
-        build_corpus(tmp_path, 4, seed=1)
+        build_corpus(tmp_path, 4, Wanted(1))
 
 
 def test_an_engine_that_always_fails_stops_the_build(tone: str) -> None:
     """Rather than an empty row."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(synthesize, "sample_voice", lambda _rng, _engines: Voice(tone, "broken"))
+        patch.setattr(
+            synthesize, "sample_voice", lambda _rng, _engines, _accents: Voice(tone, "broken")
+        )
         with pytest.raises(SynthesisError, match="item 7"):
-            synthesize._item((1, 7, (tone,)))
+            synthesize._item((7, Wanted(1, (tone,))))
+
+
+def test_a_corpus_may_hold_certain_phrases_and_accents_only(tmp_path: Path) -> None:
+    """Numbers in two accents: nothing else is said, and only espeak, which has them, speaks."""
+    wanted = Wanted(1, kinds=("number",), accents=("en-us", "hi"))
+    build_corpus(tmp_path, 8, wanted)
+    with (tmp_path / "index.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["kind"] for row in rows} == {"number"}
+    assert {row["engine"] for row in rows} == {"espeak"}
+    assert {row["voice"].split("+")[0] for row in rows} <= {"en-us", "hi"}
+    with pytest.raises(ConfigError, match="another corpus"):
+        build_corpus(tmp_path, 8, Wanted(1))
+
+
+@pytest.mark.parametrize(
+    ("restriction", "named"),
+    [({"kinds": ("numbers",)}, "kind of phrase 'numbers'"), ({"accents": ("xx",)}, "accent 'xx'")],
+)
+def test_unknown_kinds_and_accents_are_named(
+    restriction: dict[str, tuple[str, ...]], named: str
+) -> None:
+    """With the ones that there are."""
+    with pytest.raises(ConfigError, match=f"unknown {named}.*known"):
+        Wanted(1, **restriction)
