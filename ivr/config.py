@@ -54,7 +54,7 @@ class ServerSettings(_Section):
     public_url: str | None = Field(
         default=None,
         description="What the provider calls this server, e.g. https://ivr.example.com; the media "
-        "address and the webhook's signature follow from it. Null: taken from each request's Host.",
+        "address and the signatures follow from it. Null: taken from each request's Host.",
     )
     api_token: SecretStr | None = Field(
         default=None,
@@ -99,13 +99,13 @@ class ServerSettings(_Section):
 
 
 class TwilioSettings(_Section):
-    """The Twilio account whose webhooks are accepted."""
+    """The Twilio account whose calls are accepted."""
 
     auth_token: SecretStr | None = Field(
         default=None,
         min_length=1,
-        description="The account's auth token; with it every webhook's X-Twilio-Signature is "
-        "checked, for which server.public_url is needed. Null: webhooks are not checked.",
+        description="The account's auth token; with it the X-Twilio-Signature of every webhook and "
+        "media socket is checked, for which server.public_url is needed. Null: nothing is checked.",
     )
 
 

@@ -43,6 +43,7 @@ from ivr.recognition import Recognition
 from ivr.server.context import CONTEXT, Context
 from ivr.server.journal import Ending, Journal
 from ivr.server.outbox import Outbox
+from ivr.server.signature import is_signed
 from ivr.server.tokens import TokenVerdict
 
 _log = structlog.get_logger(__name__)
@@ -70,6 +71,10 @@ _FRAME_REFUSALS: Final[dict[int, str]] = {
 async def serve_media(request: web.Request) -> web.StreamResponse:
     """Handle ``GET /media``: the provider's WebSocket, from upgrade to close."""
     context = request.app[CONTEXT]
+    if not is_signed(request, context.settings, websocket=True):
+        context.counters.add("refusals", "bad_signature")
+        _log.warning("upgrade_refused", reason="bad_signature")
+        return web.Response(status=403, text="bad_signature")
     refusal = context.stream_refusal()
     if refusal is not None:
         context.counters.add("refusals", refusal)

@@ -4,17 +4,14 @@ The answer is TwiML that connects the call to the media socket and hands it a to
 the socket takes no call. Where an auth token is configured, a request without the provider's
 signature is refused before anything in it is believed.
 
-Source: Twilio, "Security: validating requests" and "TwiML <Stream>", 2024.
+Source: Twilio, "TwiML <Stream>", 2024.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl
 from xml.sax.saxutils import quoteattr
 
 import structlog
@@ -22,6 +19,7 @@ from aiohttp import web
 
 from ivr.errors import Overloaded
 from ivr.server.context import CONTEXT, Context
+from ivr.server.signature import is_signed, websocket_url
 
 _log = structlog.get_logger(__name__)
 
@@ -46,7 +44,7 @@ async def answer_voice(request: web.Request) -> web.Response:
     fields = _parse_form(await request.read())
     if fields is None:
         return _refuse(context, 400, "bad_webhook")
-    if not _is_signed(request, fields, context):
+    if not is_signed(request, context.settings, fields):
         return _refuse(context, 403, "bad_signature")
     call_id = dict(fields).get("CallSid")
     # Without an id the token is good for any call: for trials by hand, where nothing is signed.
@@ -71,42 +69,6 @@ def _accept(context: Context, media_url: str, call_id: str | None) -> web.Respon
     return web.Response(text=_connect(media_url, token), content_type="text/xml")
 
 
-def sign(auth_token: str, url: str, fields: Fields) -> str:
-    """The provider's signature of a webhook.
-
-    Args:
-        auth_token: of the account.
-        url: the public address, as the provider knows it.
-        fields: of the form, in any order; a repeated one counts once per different value.
-
-    Returns:
-        Base64 of HMAC-SHA1, as in X-Twilio-Signature.
-    """
-    text = url + "".join(name + value for name, value in sorted(set(fields)))
-    digest = hmac.new(auth_token.encode(), text.encode("utf-8", "surrogatepass"), hashlib.sha1)
-    return base64.b64encode(digest.digest()).decode("ascii")
-
-
-def _is_signed(request: web.Request, fields: Fields, context: Context) -> bool:
-    auth_token = context.settings.twilio.auth_token
-    if auth_token is None:
-        return True
-    given = request.headers.get("X-Twilio-Signature", "").encode("utf-8", "surrogateescape")
-    # The address comes from the configuration: behind a proxy, Host and scheme are others'. The
-    # path is taken as sent, since a re-encoded one has another signature.
-    public_url = (context.settings.server.public_url or "").rstrip("/")
-    url = public_url + request.raw_path
-    # Twilio signs some addresses without their port.
-    secret = auth_token.get_secret_value()
-    right = [sign(secret, form, fields).encode() for form in (url, _without_port(url))]
-    return any(hmac.compare_digest(given, signature) for signature in right)
-
-
-def _without_port(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=re.sub(r":\d+$", "", parts.netloc)))
-
-
 def _parse_form(body: bytes) -> Fields | None:
     try:
         return parse_qsl(
@@ -123,7 +85,7 @@ def _parse_form(body: bytes) -> Fields | None:
 def _media_url(request: web.Request, context: Context) -> str | None:
     public_url = context.settings.server.public_url
     if public_url is not None:
-        return "ws" + public_url.rstrip("/").removeprefix("http") + "/media"
+        return websocket_url(public_url.rstrip("/")) + "/media"
     if _HOST.fullmatch(request.host) is None:
         return None
     forwarded = request.headers.get("X-Forwarded-Proto", "")

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from ivr.errors import ProtocolError
 from ivr.providers.events import (
@@ -34,7 +34,14 @@ from ivr.simulate.phone import FRAME_S, GivenInput, Phone
 from ivr.simulate.playout import RATE_HZ, PlayedPrompt
 from ivr.simulate.script import Script
 from ivr.simulate.voice import Sound
-from ivr.simulate.webhook import CallRefused, Server, Stream, announce_call, fetch_record
+from ivr.simulate.webhook import (
+    CallRefused,
+    Server,
+    Stream,
+    announce_call,
+    fetch_record,
+    refusal,
+)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 5.0
@@ -130,12 +137,16 @@ async def _converse(
     try:
         socket = await connect(
             stream.url,
+            additional_headers=stream.headers,
             compression=None,
             open_timeout=CONNECT_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
             max_size=MAX_MESSAGE_BYTES,
             proxy=None,
         )
+    except InvalidStatus as error:
+        body = error.response.body.decode("utf-8", "replace")
+        raise refusal(stream.url, error.response.status_code, body) from error
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
         raise CallRefused(f"no media socket at {stream.url} ({type(error).__name__})") from error
     lateness_s = 0.0

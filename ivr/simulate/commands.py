@@ -54,7 +54,7 @@ def run_call(
         caller: how the caller of `answers` sounds; a script says it itself.
         record: write the call here as a stereo WAV, caller left, agent right.
         json_output: print one JSON object instead of the dialogue.
-        auth_token: the Twilio auth token to sign the webhook with.
+        auth_token: the Twilio auth token to sign the webhook and the upgrade with.
         api_token: the bearer token for the record.
         console: where to print.
 
@@ -74,7 +74,7 @@ def run_call(
         raise ConfigError("give --server or --url")
     if record is not None and not record.parent.is_dir():
         raise ConfigError(f"--record: no folder {record.parent}; create it first")
-    stream = Stream(url, {"token": token} if token else {}) if url else None
+    stream = Stream(url, {"token": token} if token else {}, auth_token) if url else None
     home = Server(server, auth_token, api_token) if server else None
     sounds = render_sounds(dialogue, Espeak())
     result = asyncio.run(place_call(dialogue, sounds, home, stream))

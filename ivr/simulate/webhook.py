@@ -2,24 +2,23 @@
 
 Theory of operation: a real call begins with a webhook. The provider posts the call's ids as a
 form, and the server answers with TwiML, which names the media socket and the token that opens
-it. The simulated caller goes the same way, so that a demo exercises the webhook too.
+it. The simulated caller goes the same way, so that a demo exercises the webhook too. Where it knows
+the auth token it signs the webhook and the socket's upgrade, as the provider does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from xml.etree import ElementTree
 
 import aiohttp
 
 from ivr.errors import ConfigError, IvrError
+from ivr.providers.twilio_signature import SIGNATURE_HEADER, sign
 
 HTTP_TIMEOUT_S: Final = 10.0
 RECORD_TIMEOUT_S: Final = 5.0  # a record is written within milliseconds of the hang-up
@@ -39,7 +38,7 @@ class Server:
 
     Attributes:
         url: its address, such as ``http://127.0.0.1:8080``.
-        auth_token: the Twilio auth token to sign the webhook with, if it checks signatures.
+        auth_token: the Twilio auth token to sign with, if it checks signatures.
         api_token: the bearer token of its API, if it asks for one.
     """
 
@@ -59,14 +58,23 @@ class Stream:
     Attributes:
         url: the media socket, ``ws://`` or ``wss://``.
         parameters: what the start message carries, the call token among it.
+        auth_token: the Twilio auth token to sign the upgrade with, if the server checks signatures.
     """
 
     url: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    auth_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("ws://", "wss://")):
             raise ConfigError("--url: must start with ws:// or wss://")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the upgrade bears beside what every WebSocket's does."""
+        if self.auth_token is None:
+            return {}
+        return {SIGNATURE_HEADER: sign(self.auth_token, self.url)}
 
 
 async def announce_call(server: Server, call_id: str) -> Stream:
@@ -86,7 +94,7 @@ async def announce_call(server: Server, call_id: str) -> Stream:
     form = {"CallSid": call_id, "From": "+15550100", "To": "+15550199", "CallStatus": "ringing"}
     headers = {}
     if server.auth_token is not None:
-        headers["X-Twilio-Signature"] = sign(server.auth_token, url, form)
+        headers[SIGNATURE_HEADER] = sign(server.auth_token, url, form.items())
     timeout = aiohttp.ClientTimeout(total=HTTP_TIMEOUT_S)
     try:
         async with (
@@ -99,19 +107,14 @@ async def announce_call(server: Server, call_id: str) -> Stream:
         cure = "is it running? start it with: ivr serve"
         raise CallRefused(f"no answer from {url} ({type(error).__name__}); {cure}") from error
     if status != 200:
-        reason = f": {text}" if _REASON.fullmatch(text) else ""
-        raise CallRefused(f"{url} refused the call with HTTP status {status}{reason}")
-    return read_twiml(text)
+        raise refusal(url, status, text)
+    return replace(read_twiml(text), auth_token=server.auth_token)
 
 
-def sign(auth_token: str, url: str, form: Mapping[str, str]) -> str:
-    """The X-Twilio-Signature of a webhook.
-
-    Source: Twilio, "Security: validating requests are coming from Twilio".
-    """
-    text = url + "".join(name + form[name] for name in sorted(form))
-    digest = hmac.new(auth_token.encode(), text.encode(), hashlib.sha1).digest()
-    return base64.b64encode(digest).decode("ascii")
+def refusal(url: str, status: int, body: str) -> CallRefused:
+    """The error for a bad HTTP status, with the server's reason where that is one of ours."""
+    reason = f": {body}" if _REASON.fullmatch(body) else ""
+    return CallRefused(f"{url} refused the call with HTTP status {status}{reason}")
 
 
 def read_twiml(text: str) -> Stream:

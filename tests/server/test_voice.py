@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ivr.server.voice import sign
+from ivr.providers.twilio_signature import sign
 
 AUTH = "12345"
 PUBLIC = {"public_url": "https://mycompany.com"}
@@ -140,22 +140,6 @@ def test_get_is_not_answered(kit: Any) -> None:
             assert (await bench.client.get(bench.url + "/voice")).status == 405
 
     kit.run(scenario)
-
-
-def test_signature_is_twilios() -> None:
-    """The signature of Twilio's own documentation comes out."""
-    fields = [
-        ("CallSid", "CA1234567890ABCDE"),
-        ("Caller", "+14158675309"),
-        ("Digits", "1234"),
-        ("From", "+14158675309"),
-        ("To", "+18005551212"),
-    ]
-    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
-    assert sign("12345", url, fields[::-1]) == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
-    # Names that begin alike, and one that is repeated.
-    fields = [("Sid", "CA123"), ("SidAccount", "AC123"), ("Digits", "5678"), ("Digits", "1234")]
-    assert sign("12345", url, [*fields, ("Digits", "1234")]) == "IK+Dwps556ElfBT0I3Rgjkr1wJU="
 
 
 @pytest.mark.parametrize(

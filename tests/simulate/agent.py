@@ -81,6 +81,7 @@ class Agent:
         record: what the API returns for any call; ``None`` is 404.
         calls: the calls that came.
         webhooks: forms and headers of the webhooks that came.
+        upgrades: headers of the media sockets' upgrades.
     """
 
     behave: Behaviour
@@ -93,6 +94,7 @@ class Agent:
     record: dict[str, Any] | None = None
     calls: list[AgentCall] = field(default_factory=list)
     webhooks: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
+    upgrades: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -144,6 +146,7 @@ class Agent:
         return web.Response(status=self.voice_status, text=text, content_type="text/xml")
 
     async def _media(self, request: web.Request) -> web.WebSocketResponse:
+        self.upgrades.append(dict(request.headers))
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         call = AgentCall(socket)

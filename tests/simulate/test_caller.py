@@ -17,6 +17,7 @@ from ivr.providers.events import (
     StreamStarted,
     StreamStopped,
 )
+from ivr.providers.twilio_signature import sign
 from ivr.simulate.caller import CallResult, place_call
 from ivr.simulate.phone import Phone
 from ivr.simulate.script import HangUp, Keys, Pause, Say, Script, Step, WaitPrompt
@@ -122,6 +123,25 @@ def test_a_direct_stream_carries_its_own_token() -> None:
     assert started.parameters == {"token": "mine"}
     assert result.failure is None
     assert agent.webhooks == []
+
+
+def test_the_upgrade_is_signed_where_a_token_is_known() -> None:
+    """By webhook or straight to the socket: the signature covers the socket's own address."""
+    agent = Agent(greet_and_close)
+
+    async def go() -> str:
+        async with agent.running():
+            script = make_script(WaitPrompt(settle_s=0.05))
+            media = f"ws://127.0.0.1:{agent.port}/media"
+            await place_call(script, {}, Server(agent.url, auth_token="12345"))
+            await place_call(script, {}, None, Stream(media, auth_token="12345"))
+            await place_call(script, {}, Server(agent.url))
+            await place_call(script, {}, None, Stream(media))
+            return media
+
+    media = asyncio.run(go())
+    given = [headers.get("X-Twilio-Signature") for headers in agent.upgrades]
+    assert given == [sign("12345", media)] * 2 + [None] * 2
 
 
 def test_a_clear_is_obeyed_on_the_wire() -> None:
