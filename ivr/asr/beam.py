@@ -155,27 +155,33 @@ def align(log_probs: NDArray[np.float32], tokens: tuple[int, ...]) -> list[tuple
         For each token: first frame, frame after its last, mean probability (0..1) over its frames.
     """
     n_states = 2 * len(tokens) + 1
-    labels = np.zeros(n_states, np.int64)
+    labels = [BLANK] * n_states
     labels[1::2] = tokens
-    emit = log_probs[:, labels]
     # A word may follow the one before without a blank, unless the two are the same.
-    skip = np.zeros(n_states, bool)
-    skip[3::2] = labels[3::2] != labels[1:-2:2]
-    score = np.full(n_states, NEVER)
-    score[:2] = emit[0, :2]
-    back = np.zeros((log_probs.shape[0], n_states), np.int8)
-    for frame in range(1, log_probs.shape[0]):
-        step = np.concatenate(([NEVER], score[:-1]))
-        jump = np.where(skip, np.concatenate(([NEVER, NEVER], score[:-2])), NEVER)
-        choices = np.stack([score, step, jump])
-        back[frame] = choices.argmax(axis=0)
-        score = choices.max(axis=0) + emit[frame]
+    skips = [at % 2 == 1 and at > 1 and labels[at] != labels[at - 2] for at in range(n_states)]
+    # Plain lists: at two dozen states a frame, numpy's calls would cost six times their work.
+    emit = log_probs[:, labels].tolist()
+    score = [emit[0][at] if at < 2 else NEVER for at in range(n_states)]
+    back: list[list[int]] = []
+    for frame in emit[1:]:
+        before, moves = score, []
+        score = []
+        for at, own in enumerate(frame):
+            best, move = before[at], 0
+            if at and before[at - 1] > best:
+                best, move = before[at - 1], 1
+            if skips[at] and before[at - 2] > best:
+                best, move = before[at - 2], 2
+            score.append(best + own)
+            moves.append(move)
+        back.append(moves)
     state = n_states - 1 if score[-1] >= score[-2] else n_states - 2
     frames: list[list[int]] = [[] for _ in tokens]
-    for frame in range(log_probs.shape[0] - 1, -1, -1):
+    for at in range(len(emit) - 1, -1, -1):
         if state % 2:
-            frames[state // 2].append(frame)
-        state -= int(back[frame, state])
+            frames[state // 2].append(at)
+        if at:
+            state -= back[at - 1][state]
     result = []
     for token, held in zip(tokens, frames, strict=True):
         if not held:
