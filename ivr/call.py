@@ -7,8 +7,9 @@ Theory of operation, along the data path:
 
 A `Call` takes what happened (`receive` a provider event, `recognized` an utterance, `tick` of a
 stalled stream) and returns what to do (`Action`s). It reads no clock: its time is the number of
-samples received, so a recording of the wire replays to the same decisions whatever the chunking. A
-collection goes through
+samples received, so a recording of the wire replays to the same decisions whatever the chunking.
+What came in for the question that is open, and what it amounts to, is a `Collection`
+(`ivr.collection`); it goes through
 
     prompting --mark--> waiting --speech--> speaking --pause--> pausing --decision--> next turn
         |                  |                                       |
@@ -22,7 +23,7 @@ rules of VoiceXML 2.x appendix D.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ from ivr.actions import (
     TurnRecord,
 )
 from ivr.audio.g711 import mulaw_decode
+from ivr.collection import MAX_KEYS, SAMPLES_PER_MS, Collection, shown
 from ivr.endpointing.endpointer import (
     Endpointer,
     SpeechPaused,
@@ -47,8 +49,7 @@ from ivr.endpointing.endpointer import (
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.schema import Flow
-from ivr.grammar.grammar import Grammar, parse_grammar
-from ivr.grammar.interpret import interpret, progress
+from ivr.grammar.grammar import parse_grammar
 from ivr.providers.events import (
     DtmfReceived,
     Event,
@@ -57,32 +58,9 @@ from ivr.providers.events import (
     StreamStarted,
     StreamStopped,
 )
-from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
+from ivr.recognition import Collected, CompletionCause, Recognition
 
-FRAME_SAMPLES = 160  # 20 ms at 8 kHz
-SAMPLES_PER_MS = 8
-MAX_KEYS = 128  # longer than any answer; a stuck key or a hostile peer must not fill the memory
-
-
-@dataclass
-class _Collection:
-    """A question that is being answered."""
-
-    collect: Collect
-    grammar: Grammar
-    prompts: tuple[Prompt, ...]
-    last_mark: str | None
-    keys: str = ""
-    barged_in: bool = False
-    prompt_end_ms: int | None = None
-    noinput_at: int | None = None  # stream positions in samples
-    key_deadline: int | None = None
-    last_input_at: int = 0
-    pending: int | None = None  # the recognition that counts, if one is under way
-    requested_at: int = 0
-    heard: Recognition | None = None
-    ended: bool = False  # the endpointer has closed the utterance
-    too_long: bool = False
+FRAME_SAMPLES: Final = 160  # 20 ms at 8 kHz
 
 
 class Call:
@@ -109,7 +87,7 @@ class Call:
         self._clock = 0
         self._utterances = 0
         self._marks = 0
-        self._collection: _Collection | None = None
+        self._collection: Collection | None = None
         self._final_mark: str | None = None
         self._mark_deadline: int | None = None
         self._typed_ahead = ""
@@ -166,19 +144,11 @@ class Call:
                 # Only a guess in a pause: the caller may be between two groups of digits. The end
                 # of the utterance asks again.
                 return []
-            return self._decide(Collected(CompletionCause.ERROR, barged_in=collection.barged_in))
+            return self._decide(collection.unanswered(CompletionCause.ERROR))
         collection.heard = recognition
-        if collection.ended:
-            return self._judge(wall_ms)
-        answer = interpret(collection.grammar, recognition)
-        words = tuple(word.text for word in recognition.best.words)
-        state = progress(collection.grammar, words)
-        level = collection.collect.confidence_level
-        if answer and answer.confidence >= level and state.complete and not state.can_grow:
-            return self._judge(wall_ms)
-        wait_s = collection.collect.incomplete_timeout_s
-        if answer and answer.confidence >= level:
-            wait_s = collection.collect.complete_timeout_s
+        wait_s = None if collection.ended else collection.wait_s(recognition)
+        if wait_s is None:
+            return self._judge(collection, wall_ms)
         self._endpointer.set_end_silence_ms(_whole_ms(wait_s))
         return []
 
@@ -204,7 +174,7 @@ class Call:
         # The endpointer hears every frame, asked or not: it learns the line's noise meanwhile.
         events = self._endpointer.feed(frame)
         collection = self._collection
-        if collection is None or not self._listens(collection):
+        if collection is None or not collection.listens:
             return []
         actions: list[Action] = []
         for event in events:
@@ -212,7 +182,7 @@ class Call:
                 case SpeechStarted():
                     actions += self._barge_in(collection)
                 case SpeechResumed():
-                    collection.pending = collection.heard = None
+                    collection.forget_speech()
                     # What was complete is no longer known to be.
                     self._expect_more(collection.collect)
                 case SpeechPaused(speech_end_sample=end, samples=samples):
@@ -223,69 +193,34 @@ class Call:
                     actions += self._utterance_ended(collection, samples, too_long)
         return actions
 
-    @staticmethod
-    def _listens(collection: _Collection) -> bool:
-        """Whether speech is an answer now: not among keys, nor over a prompt that forbids it."""
-        if collection.keys or collection.ended or not collection.collect.speech:
-            return False
-        return collection.noinput_at is not None or collection.collect.bargein
-
     def _utterance_ended(
-        self, collection: _Collection, samples: NDArray[np.int16], too_long: bool
+        self, collection: Collection, samples: NDArray[np.int16], too_long: bool
     ) -> list[Action]:
         collection.ended, collection.too_long = True, too_long
         if too_long or (collection.heard is None and collection.pending is None):
             return self._ask_recognizer(collection, samples, provisional=False)
         # The pause was recognised already, and nothing was said since.
-        return self._judge(None) if collection.heard else []
+        return self._judge(collection, None) if collection.heard else []
 
     def _ask_recognizer(
-        self, collection: _Collection, samples: NDArray[np.int16], *, provisional: bool
+        self, collection: Collection, samples: NDArray[np.int16], *, provisional: bool
     ) -> list[Action]:
         self._utterances += 1
-        collection.pending, collection.heard = self._utterances, None
-        collection.requested_at = self._clock
+        collection.ask(self._utterances, self._clock)
         grammar = collection.collect.grammar
         return [Recognize(self._utterances, samples, grammar, provisional)]
 
-    def _judge(self, wall_ms: float | None) -> list[Action]:
-        """Decides on what was heard: a match, a nomatch, or a noise that was nobody's answer."""
-        collection = self._collection
-        if collection is None or collection.heard is None:
-            raise StateError("judged without a recognition")
-        heard = collection.heard
-        if not heard.best.words and not collection.too_long:
-            return self._listen_on(collection)
-        decided_at = self._clock
-        if wall_ms is not None:
-            decided_at = collection.requested_at + int(wall_ms * SAMPLES_PER_MS)
-        latency_ms = max(0, decided_at - collection.last_input_at) / SAMPLES_PER_MS
-        answer = interpret(collection.grammar, heard)
-        level = collection.collect.confidence_level
-        cause, value, confidence = CompletionCause.NO_MATCH, None, heard.confidence
-        if collection.too_long:
-            cause = CompletionCause.TOO_MUCH_SPEECH
-        elif answer is not None and answer.confidence >= level:
-            cause, value, confidence = CompletionCause.SUCCESS, answer.value, answer.confidence
-        return self._decide(
-            Collected(
-                cause,
-                value,
-                heard.best.text,
-                confidence,
-                InputMode.SPEECH,
-                collection.barged_in,
-                latency_ms,
-            )
-        )
+    def _judge(self, collection: Collection, wall_ms: float | None) -> list[Action]:
+        collected = collection.judge_speech(self._clock, wall_ms)
+        return self._listen_on(collection) if collected is None else self._decide(collected)
 
-    def _listen_on(self, collection: _Collection) -> list[Action]:
+    def _listen_on(self, collection: Collection) -> list[Action]:
         """A cough, a door: the endpointer heard something, the recogniser no word. Keep waiting.
 
         The caller may have begun to speak while this was recognised, so the endpointer goes on as
         it is. The noinput timer does too: noise must not keep a silent caller waiting for ever.
         """
-        collection.ended, collection.heard, collection.pending = False, None, None
+        collection.listen_on()
         self._expect_more(collection.collect)
         return []
 
@@ -307,7 +242,7 @@ class Call:
         if turn.collect is None:
             raise StateError("a turn collects or ends")
         grammar = parse_grammar(turn.collect.grammar)
-        self._collection = _Collection(turn.collect, grammar, turn.prompts, mark)
+        self._collection = Collection(turn.collect, grammar, turn.prompts, mark)
         self._await_utterance(turn.collect)
         if mark is None:
             self._start_waiting(self._collection)
@@ -315,7 +250,7 @@ class Call:
 
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
         self.outcome, self.variables = end.outcome, dict(end.variables)
-        self.turns.append(TurnRecord("end", _shown(prompts), None, decided_ms=self.clock_ms))
+        self.turns.append(TurnRecord("end", shown(prompts), None, decided_ms=self.clock_ms))
         if mark is None:
             return self._hang_up(end.outcome)
         self._final_mark = mark
@@ -331,13 +266,13 @@ class Call:
             return self._take_typed_ahead()
         return []
 
-    def _start_waiting(self, collection: _Collection) -> None:
+    def _start_waiting(self, collection: Collection) -> None:
         if collection.noinput_at is None:
             self._mark_deadline = None
             no_input = int(collection.collect.no_input_timeout_s * 1000) * SAMPLES_PER_MS
             collection.noinput_at = self._clock + no_input
 
-    def _barge_in(self, collection: _Collection) -> list[Action]:
+    def _barge_in(self, collection: Collection) -> list[Action]:
         if collection.noinput_at is not None or not collection.collect.bargein:
             return []
         collection.barged_in = True
@@ -368,17 +303,14 @@ class Call:
             return []
         if digit == collect.term_char:
             # After a full number many callers press # out of habit: alone it says nothing.
-            return self._judge_keys(collection) if collection.keys else []
+            return self._decide_keys(collection) if collection.keys else []
         actions = self._barge_in(collection)
-        collection.keys = (collection.keys + digit)[:MAX_KEYS]
-        collection.pending = collection.heard = None
-        collection.last_input_at = self._clock
-        grammar, keys = collection.grammar, collection.keys
-        if grammar.keys_complete(keys) and not grammar.keys_can_grow(keys):
-            return actions + self._judge_keys(collection)
-        wait = int(collect.inter_digit_timeout_s * 1000) * SAMPLES_PER_MS
-        collection.key_deadline = self._clock + wait
+        if collection.press(digit, self._clock):
+            actions += self._decide_keys(collection)
         return actions
+
+    def _decide_keys(self, collection: Collection) -> list[Action]:
+        return self._decide(collection.judge_keys(self._clock))
 
     def _take_typed_ahead(self) -> list[Action]:
         """Takes the keys that were pressed during a prompt that may not be interrupted."""
@@ -387,15 +319,6 @@ class Call:
         for digit in keys:
             actions += self._key(digit)
         return actions
-
-    def _judge_keys(self, collection: _Collection) -> list[Action]:
-        value = collection.grammar.interpret_keys(collection.keys)
-        latency_ms = (self._clock - collection.last_input_at) / SAMPLES_PER_MS
-        cause = CompletionCause.NO_MATCH if value is None else CompletionCause.SUCCESS
-        confidence = 0.0 if value is None else 1.0
-        keys, mode = collection.keys, InputMode.DTMF
-        barged_in = collection.barged_in
-        return self._decide(Collected(cause, value, keys, confidence, mode, barged_in, latency_ms))
 
     # -- time and ends ------------------------------------------------------------------------
 
@@ -411,41 +334,26 @@ class Call:
         if collection is None:
             return []
         if collection.key_deadline is not None:
-            return self._judge_keys(collection) if self._clock >= collection.key_deadline else []
+            return self._decide_keys(collection) if self._clock >= collection.key_deadline else []
         due = collection.noinput_at is not None and self._clock >= collection.noinput_at
         speaking = collection.collect.speech and self._endpointer.in_speech
         if not due or speaking or collection.pending is not None:
             return []
-        cause = CompletionCause.NO_INPUT_TIMEOUT
-        return self._decide(Collected(cause, barged_in=collection.barged_in))
+        return self._decide(collection.unanswered(CompletionCause.NO_INPUT_TIMEOUT))
 
     def _decide(self, collected: Collected) -> list[Action]:
         collection = self._collection
         if collection is None:
             raise StateError("decided without a question")
         self._collection = None
-        self._record(collection, collected)
+        self.turns.append(collection.record(collected, self._clock))
         if collected.cause is CompletionCause.HANGUP:
             return []
         return self._perform(self._dialogue.collected(collected))
 
-    def _record(self, collection: _Collection, collected: Collected) -> None:
-        answered = collected.mode is not None
-        self.turns.append(
-            TurnRecord(
-                step=collection.collect.step,
-                prompts=_shown(collection.prompts),
-                collected=collected,
-                sensitive=collection.collect.sensitive,
-                prompt_end_ms=collection.prompt_end_ms,
-                speech_end_ms=collection.last_input_at // SAMPLES_PER_MS if answered else None,
-                decided_ms=self.clock_ms,
-            )
-        )
-
     def _caller_left(self) -> list[Action]:
         if self._collection is not None:
-            self._decide(Collected(CompletionCause.HANGUP, barged_in=self._collection.barged_in))
+            self._decide(self._collection.unanswered(CompletionCause.HANGUP))
         if self._final_mark is None:
             self.outcome = "hangup"
             self.variables = self._dialogue.variables
@@ -454,7 +362,8 @@ class Call:
 
     def _hang_up(self, reason: str) -> list[Action]:
         if self._collection is not None:
-            self._record(self._collection, Collected(CompletionCause.ERROR))
+            collected = Collected(CompletionCause.ERROR)
+            self.turns.append(self._collection.record(collected, self._clock))
             self._collection = None
             self.outcome = reason
             self.variables = self._dialogue.variables
@@ -465,7 +374,3 @@ class Call:
 def _whole_ms(seconds: float) -> int:
     """Milliseconds for the endpointer, which counts in frames: 0 s means with the next one."""
     return max(FRAME_SAMPLES // SAMPLES_PER_MS, int(seconds * 1000))
-
-
-def _shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:
-    return tuple("(repeats the caller's number)" if p.personal else p.text for p in prompts)

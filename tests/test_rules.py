@@ -34,9 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     # At the edge: it renders speech to samples, and the core never imports it.
     "flow.prompts": {"flow", "audio", "errors"},
     "actions": {"endpointing", "flow", "recognition"},
+    "collection": {"actions", "grammar", "flow", "recognition", "errors"},
     "call": {
         "actions",
         "audio",
+        "collection",
         "endpointing",
         "grammar",
         "flow",
@@ -71,7 +73,7 @@ EDGE = {"server", "simulate", "train", "bench", "cli"}
 
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
-    *("actions", "call", "recognition", "errors"),
+    *("actions", "call", "collection", "recognition", "errors"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -1,0 +1,184 @@
+"""One question and its answer, without a call around it: what is an answer, what is it worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ivr.collection import MAX_KEYS, Collection, shown
+from ivr.errors import StateError
+from ivr.flow.machine import Collect, Prompt
+from ivr.grammar.grammar import parse_grammar
+from ivr.recognition import CompletionCause, InputMode
+from tests.call.talk import heard
+
+OPEN_ENDED = "builtin:digits?minlength=4;maxlength=10"
+ASKED = Prompt("Number?")
+
+
+def make_collection(grammar: str = "builtin:digits?length=4", **listening: Any) -> Collection:
+    """A question whose prompt was played; other ways to listen by name."""
+    keys: dict[str, Any] = {
+        "bargein": True,
+        "speech": True,
+        "dtmf": True,
+        "no_input_timeout_s": 5.0,
+        "complete_timeout_s": 0.8,
+        "incomplete_timeout_s": 1.5,
+        "max_speech_timeout_s": 20.0,
+        "inter_digit_timeout_s": 3.0,
+        "term_char": "#",
+        "confidence_level": 0.5,
+    }
+    collect = Collect("ask", grammar, **{**keys, **listening})
+    collection = Collection(collect, parse_grammar(grammar), (ASKED,), "p1")
+    collection.noinput_at = 40_000
+    return collection
+
+
+def hear(collection: Collection, words: str, confidence: float = 0.95) -> Collection:
+    """The recogniser's answer counts."""
+    collection.heard = heard(words, confidence=confidence)
+    return collection
+
+
+@pytest.mark.parametrize(
+    ("grammar", "words", "confidence", "wait_s"),
+    [
+        ("builtin:digits?length=4", "four one five five", 0.95, None),
+        (OPEN_ENDED, "four one five five", 0.95, 0.8),
+        (OPEN_ENDED, "four one five", 0.95, 1.5),
+        ("builtin:digits?length=4", "four one five five", 0.3, 1.5),
+        ("builtin:digits?length=4", "", 0.95, 1.5),
+    ],
+)
+def test_pause_may_be_as_long_as_the_answer_is_open(
+    grammar: str, words: str, confidence: float, wait_s: float | None
+) -> None:
+    """Complete and closed: none; complete but open: short; incomplete or not sure: long."""
+    assert make_collection(grammar).wait_s(heard(words, confidence=confidence)) == wait_s
+
+
+def test_speech_that_is_sure_is_a_match() -> None:
+    """The value, the words, and the time from the last speech to the decision."""
+    collection = hear(make_collection(), "four one five five")
+    collection.last_input_at, collection.requested_at = 8000, 9600
+    collected = collection.judge_speech(12_000, 50.0)
+    assert collected is not None
+    assert (collected.cause, collected.value) == (CompletionCause.SUCCESS, "4155")
+    assert (collected.mode, collected.words) == (InputMode.SPEECH, "four one five five")
+    assert collected.latency_ms == 250  # 200 ms of pause, 50 of the recogniser
+    waited = collection.judge_speech(12_000, None)
+    assert waited is not None
+    assert waited.latency_ms == 500  # it had answered before: the decision waited for the pause
+
+
+@pytest.mark.parametrize(
+    ("words", "confidence"), [("four one five", 0.95), ("four one five five", 0.4)]
+)
+def test_speech_that_is_not_sure_is_a_nomatch(words: str, confidence: float) -> None:
+    """Too few digits, or too little confidence: the value stays out, the words stay in."""
+    collected = hear(make_collection(), words, confidence).judge_speech(0, None)
+    assert collected is not None
+    assert (collected.cause, collected.value) == (CompletionCause.NO_MATCH, None)
+    assert (collected.words, collected.confidence) == (words, confidence)
+
+
+def test_noise_is_nobodys_answer() -> None:
+    """Without words nothing is decided, unless it went on for too long."""
+    collection = hear(make_collection(), "")
+    assert collection.judge_speech(0, None) is None
+    collection.too_long = True
+    collected = collection.judge_speech(0, None)
+    assert collected is not None
+    assert collected.cause is CompletionCause.TOO_MUCH_SPEECH
+
+
+def test_nothing_heard_cannot_be_judged() -> None:
+    """Judging before the recogniser has answered is our own bug."""
+    with pytest.raises(StateError, match="without a recognition"):
+        make_collection().judge_speech(0, None)
+
+
+def test_speech_counts_while_the_question_is_open_to_it() -> None:
+    """Not among keys, not after its end, not over a prompt that may not be interrupted."""
+    assert make_collection().listens
+    assert not make_collection(speech=False).listens
+    playing = make_collection(bargein=False)
+    playing.noinput_at = None
+    assert not playing.listens
+    keyed = make_collection()
+    keyed.press("4", 0)
+    assert not keyed.listens
+    closed = hear(make_collection(), "")
+    closed.ended = True
+    assert not closed.listens
+    closed.listen_on()
+    assert closed.listens
+    assert closed.heard is None
+
+
+def test_keys_end_a_closed_number_at_once() -> None:
+    """The fourth of four digits is the last; an open number waits for its timer."""
+    closed, opened = make_collection(), make_collection(OPEN_ENDED)
+    assert [closed.press(key, 800 * n) for n, key in enumerate("4155")] == [False] * 3 + [True]
+    assert [opened.press(key, 800 * n) for n, key in enumerate("4155")] == [False] * 4
+    assert opened.key_deadline == 2400 + 24_000
+    for collection in (closed, opened):
+        collected = collection.judge_keys(3200)
+        assert (collected.value, collected.mode) == ("4155", InputMode.DTMF)
+        assert (collected.confidence, collected.latency_ms) == (1.0, 100)
+
+
+def test_keys_that_are_no_number_are_a_nomatch() -> None:
+    """They stand in the record, as what was keyed."""
+    collection = make_collection()
+    collection.press("4", 0)
+    collected = collection.judge_keys(24_000)
+    assert (collected.cause, collected.value) == (CompletionCause.NO_MATCH, None)
+    assert (collected.words, collected.confidence) == ("4", 0.0)
+
+
+def test_keys_make_words_worthless() -> None:
+    """What was recognised, or is being, does not count any more."""
+    collection = hear(make_collection(), "four one five five")
+    collection.pending = 7
+    collection.press("4", 0)
+    assert collection.heard is None
+    assert collection.pending is None
+
+
+def test_keys_do_not_fill_the_memory() -> None:
+    """A stuck key is cut off at a length that no answer has."""
+    collection = make_collection(OPEN_ENDED)
+    for _ in range(3 * MAX_KEYS):
+        collection.press("5", 0)
+    assert len(collection.keys) == MAX_KEYS
+
+
+def test_record_says_when_input_ended_only_if_there_was_any() -> None:
+    """Silence has no end of speech; an answer has."""
+    collection = hear(make_collection(sensitive=True), "four one five five")
+    collection.barged_in, collection.last_input_at = True, 8000
+    silent = collection.record(collection.unanswered(CompletionCause.NO_INPUT_TIMEOUT), 16_000)
+    assert silent.speech_end_ms is None
+    assert silent.collected is not None
+    assert silent.collected.barged_in
+    collected = collection.judge_speech(9600, None)
+    assert collected is not None
+    turn = collection.record(collected, 9600)
+    assert (turn.step, turn.prompts, turn.sensitive) == ("ask", ("Number?",), True)
+    assert (turn.speech_end_ms, turn.decided_ms) == (1000, 1200)
+
+
+def test_number_does_not_show() -> None:
+    """Neither a prompt that repeats it nor the collection itself in a log."""
+    assert shown((ASKED, Prompt("four one", personal=True))) == (
+        "Number?",
+        "(repeats the caller's number)",
+    )
+    collection = hear(make_collection(), "four one five five")
+    collection.press("4", 0)
+    assert "four" not in repr(collection)
+    assert "keys" not in repr(collection)
