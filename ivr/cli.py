@@ -233,6 +233,9 @@ def train(
     export_only: Annotated[
         bool, typer.Option(help="Export the checkpoint as it is, without training.")
     ] = False,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto: a GPU where there is one.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the log as JSON lines.")] = False,
 ) -> None:
     r"""Train the recogniser on DATA and on speech it synthesises, and export it to OUT/model.
@@ -259,6 +262,7 @@ def train(
             seed=seed,
             export_only=export_only,
             json_output=as_json,
+            device=device,
         )
     )
 

@@ -24,6 +24,7 @@ from ivr.train.train import (
     FINE_TUNING,
     Trainer,
     TrainSettings,
+    find_device,
     join_group,
     saved_settings,
     wait_for_group,
@@ -140,6 +141,7 @@ def run_train(
     seed: int,
     export_only: bool,
     json_output: bool,
+    device: str = "auto",
 ) -> int:
     """Trains and exports to `out/model`.
 
@@ -154,6 +156,7 @@ def run_train(
         ModelError: the checkpoint is broken.
     """
     console = Console(stderr=True)
+    computing_on = find_device(device)
     cache = cache or out / "cache"
     columns = (
         TextColumn("{task.description:<12}"),
@@ -180,7 +183,7 @@ def run_train(
         settings = resumed or replace(start.settings(), seed=seed)
         settings = settings if steps is None else replace(settings, steps=steps)
         weights = Shape() if resumed else start.weights()
-        trainer = Trainer(out, settings, weights, mixer, ChannelSettings(), checks)
+        trainer = Trainer(out, settings, weights, mixer, ChannelSettings(), checks, computing_on)
         if not export_only:
             task = progress.add_task("train", total=settings.steps, completed=trainer.step, note="")
 

@@ -49,6 +49,10 @@ class Batch:
     decoder_input: torch.Tensor
     decoder_target: torch.Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+
 
 def features_of(samples: Samples, n_mels: int, stack: int) -> NDArray[np.float32]:
     """Features [stack * n_mels, n_columns] of 8 kHz samples, by the functions that serve a call."""

@@ -160,7 +160,7 @@ class NumericWhisper(nn.Module):
         decoder = self.whisper.model.decoder
         rows, length = tokens.shape
         hidden = decoder.embed_tokens(tokens) + decoder.embed_positions.weight[:length]
-        place = torch.arange(length)
+        place = torch.arange(length, device=tokens.device)
         ahead = ((place[None, :] > place[:, None]).to(states.dtype) * -1e4)[None, None]
         for layer in decoder.layers:
             normed = layer.self_attn_layer_norm(hidden)

@@ -5,9 +5,10 @@
     ivr train --out runs/first                            # goes on where it stopped
     torchrun --nproc-per-node 2 -m ivr train ...          # two processes, 1.5x as fast on two cores
 
-Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. On a processor with AMX forward
-and backward run on a bfloat16 copy of the weights (1.6x faster there than autocast, which converts
-at every layer) while AdamW steps the float32 originals; elsewhere all is float32. The rate warms
+Theory of operation: one loss, 0.6 CTC + 0.4 decoder cross-entropy. On a GPU or a
+processor with AMX forward and backward run on a bfloat16 copy of the weights (1.6x faster there
+than autocast, which converts at every layer) while AdamW steps the float32 originals; elsewhere all
+is float32. The rate warms
 up, stays, and falls to nothing over the last steps, so a stopped run can be given more steps
 without having been annealed too early. What a Whisper checkpoint brought along learns at the plain
 rate, what is new at a multiple of it. An exponential average of the weights is what gets exported
@@ -76,9 +77,26 @@ FINE_TUNING = TrainSettings(
 NEW = ("ctc_head.", "whisper.model.decoder.embed_", "whisper.proj_out.")
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware (AMX)."""
-    return bool(torch.cpu._is_amx_tile_supported())
+def find_device(name: str = "auto") -> torch.device:
+    """The device to compute on.
+
+    Args:
+        name: "cpu", "cuda", or "auto" for a GPU where there is one.
+
+    Raises:
+        ConfigError: a GPU is asked for and there is none, or the name is another.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {name}: there are auto, cpu and cuda")
+    has_gpu = torch.cuda.is_available()
+    if name == "cuda" and not has_gpu:
+        raise ConfigError("--device cuda: no GPU that this torch can use; take --device cpu")
+    return torch.device("cuda" if has_gpu and name != "cpu" else "cpu")
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware: a GPU, or AMX."""
+    return device.type == "cuda" or bool(torch.cpu._is_amx_tile_supported())
 
 
 def join_group() -> tuple[int, int]:
@@ -195,6 +213,7 @@ class Trainer:
         mixer: what to train on.
         channel: the telephone.
         checks: sets to look at now and then; never trained on.
+        device: where to compute.
 
     Raises:
         ModelError: the checkpoint is broken.
@@ -209,8 +228,10 @@ class Trainer:
         mixer: Mixer,
         channel: ChannelSettings,
         checks: dict[str, PackedSet],
+        device: torch.device | None = None,
     ) -> None:
         self.out, self.settings, self.checks = out, settings, checks
+        self.device = device or torch.device("cpu")
         self.mixer, self.channel = mixer, channel
         out.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(settings.threads)
@@ -226,17 +247,18 @@ class Trainer:
             self.model = NumericWhisper(start)
             first = next(iter(self._utterances()))
             self.model.initialise(first.features.mean(dim=(0, 2)))
+        self.model.to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         # Forward and backward run on this one, which is the model itself but for its precision.
         self.computing = self.model
-        if has_fast_bfloat16():
-            self.computing = NumericWhisper(self.model.shape).to(torch.bfloat16)
+        if has_fast_bfloat16(self.device):
+            self.computing = NumericWhisper(self.model.shape).to(self.device, torch.bfloat16)
         self.optimizer = torch.optim.AdamW(
             self._parameter_groups(), lr=settings.peak_rate, betas=(0.9, 0.98), fused=True
         )
         if saved:
             self.model.load_state_dict(saved["model"])
-            self.average = saved["average"]
+            self.average = {name: v.to(self.device) for name, v in saved["average"].items()}
             self.optimizer.load_state_dict(saved["optimizer"])
         if self.world > 1:
             for parameter in self.model.parameters():
@@ -364,7 +386,8 @@ class Trainer:
             group["lr"] = learning_rate(settings, self.step) * group["factor"]
         features = spec_augment(batch.features, self.model.shape.n_mels, generator)
         precision = self.computing.ctc_head.weight.dtype
-        loss = loss_of(self.computing, replace(batch, features=features.to(precision)), settings)
+        batch = replace(batch, features=features.to(precision)).to(self.device)
+        loss = loss_of(self.computing, batch, settings)
         torch.autograd.backward(loss)
         self._take_gradients()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)

@@ -173,6 +173,34 @@ def test_the_rate_warms_up_stays_and_falls() -> None:
     assert rates[1000] < 1e-5
 
 
+def test_a_missing_gpu_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without the wish for one it is no matter."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert train.find_device().type == "cpu"
+    with pytest.raises(ConfigError, match="no GPU"):
+        train.find_device("cuda")
+    with pytest.raises(ConfigError, match="auto, cpu and cuda"):
+        train.find_device("tpu")
+
+
+def test_a_bfloat16_copy_learns_like_the_whole(
+    tmp_path: Path, words: PackedSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The originals take its gradients; the losses of a few steps agree within its precision."""
+    losses = {}
+    for fast in (False, True):
+        monkeypatch.setattr(train, "has_fast_bfloat16", lambda _device, fast=fast: fast)
+        run = trainer(tmp_path / str(fast), words)
+        assert (run.computing is run.model) is not fast
+        batch = next(iter(run._utterances()))
+        generator = torch.Generator().manual_seed(1)
+        losses[fast] = [
+            run._train_on(replace(batch, features=batch.features.clone()), generator)
+            for _ in range(4)
+        ]
+    assert losses[True] == pytest.approx(losses[False], rel=0.05)
+
+
 def test_greedy_takes_out_repeats_and_blanks() -> None:
     """A blank between two of a kind makes them two."""
     path = [BLANK, 5, 5, BLANK, 5, 7, 7, BLANK]
