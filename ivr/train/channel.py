@@ -20,6 +20,7 @@ from ivr.audio.g711 import alaw_decode, alaw_encode, mulaw_decode, mulaw_encode
 
 Samples = NDArray[np.float32]
 RATE_HZ = 8_000
+LONE_TALKER_GAIN = 0.56
 
 
 @dataclass(frozen=True)
@@ -144,15 +145,21 @@ def fit(rng: np.random.Generator, samples: Samples, n: int) -> Samples:
 def background(
     rng: np.random.Generator, n: int, noises: list[Samples], babble: list[Samples]
 ) -> Samples:
-    """Unit-RMS background: recorded noise, babble of 1-6 voices, or coloured noise."""
+    """Unit-RMS background: recorded noise, babble of 1 to 6 voices, or coloured noise.
+
+    A lone talker is 5 dB softer.
+    """
     kind = rng.random()
     if kind < 0.4 and noises:
         noise = fit(rng, noises[rng.integers(len(noises))], n).copy()
     elif kind < 0.65 and babble:
         noise = np.zeros(n, np.float32)
-        for _ in range(rng.integers(2, 7)):
+        voices = int(rng.integers(1, 7))
+        for _ in range(voices):
             voice = fit(rng, babble[rng.integers(len(babble))], n)
             noise += voice * np.float32(rng.uniform(0.3, 1.0) / rms(voice))
+        if voices == 1:  # as loud as the caller it would be another caller
+            return np.asarray(noise * np.float32(LONE_TALKER_GAIN / rms(noise)), dtype=np.float32)
     else:
         noise = coloured_noise(rng, n)
     return np.asarray(noise / rms(noise), dtype=np.float32)
