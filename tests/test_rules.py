@@ -47,11 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
     },
     "asr": {"audio", "grammar", "recognition", "errors"},
-    # Evaluation sends every file through the live path: the endpointer as in a call, waiting as
-    # long as a flow's defaults do.
+    # The live path over a file.
+    "hearing": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
+    # Evaluation sends every file through the live path: the endpointer as in a call, and the
+    # flows' default confidence level.
     "train": {
         *("asr", "audio", "grammar", "config", "endpointing", "flow.model"),
-        *("recognition", "errors"),
+        *("hearing", "recognition", "errors"),
     },
     # A script expects causes and modes of answers by the names that the server's record has.
     "simulate": {"providers", "audio", "recognition", "errors"},
@@ -83,7 +85,10 @@ WORLD = {
 }
 # What is installed with the train extras only.
 TRAINING = {"torch", "transformers", "librosa", "scipy", "onnx", "torchaudio"}
-ROOMS_WITHOUT_TRAINING = CORE | ALL | {"asr", "server", "records", "simulate", "config", "bench"}
+ROOMS_WITHOUT_TRAINING = {
+    *(CORE | ALL),
+    *("asr", "server", "records", "simulate", "config", "bench", "hearing"),
+}
 
 
 @lru_cache

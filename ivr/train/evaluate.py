@@ -2,10 +2,9 @@
 
     ivr evaluate MANIFEST.csv [--grammar builtin:digits?length=8] [--json]
 
-Theory of operation: each file becomes a call's audio: two seconds of line, the recording, two
-more; mu-law there and back; the same endpointer and the same engine as a live call. Its
-utterances are read by the grammar (by the natural reading where none is given) and their numbers
-joined. Files run in worker processes; one broken file is one line, and the rest goes on.
+Theory of operation: each file goes through the live path (`ivr.hearing`), read by the natural
+reading where no grammar is given. Files run in worker processes; one broken file is one line, and
+the rest goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import csv
 import math
 import multiprocessing
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,24 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ivr.asr.engine import Engine
-from ivr.audio.g711 import mulaw_decode, mulaw_encode
-from ivr.audio.wav import read_speech
-from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
-from ivr.errors import AudioError, ConfigError
+from ivr.errors import ConfigError
 from ivr.grammar.grammar import parse_grammar
-from ivr.grammar.interpret import interpret
-from ivr.recognition import Recognition
+from ivr.hearing import END_SILENCE_MS, Answer, Listener
+from ivr.hearing import NATURAL as NATURAL  # noqa: PLC0414 - calibrate has both from here
+from ivr.hearing import call_audio as call_audio  # noqa: PLC0414
 from ivr.train.reliability import Judged, rejection, reliability
-
-NATURAL = "builtin:natural"
-# Samples: 2 s, as long as the shortest prompt. A caller answers a question, so the endpointer has
-# always heard the line; with 0.5 s it knows no noise level yet, and 6 of 203 words went unheard.
-LINE_BEFORE = 16_000
-LINE_AFTER = 16_000  # 2 s, longer than any silence that ends an utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +46,6 @@ class Item:
     words: str
     speaker: str
     group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came out for one file.
-
-    Attributes:
-        value: digits, ``yes``, ``no``, or "" when no number was accepted.
-        words: all that was heard.
-        confidence: of the value; 0 where there is none.
-        latency_ms: from the end of speech to the decision: silence waited for, and computing.
-        compute_ms: the computing alone.
-        error: why the file could not be used.
-    """
-
-    value: str = ""
-    words: str = ""
-    confidence: float = 0.0
-    latency_ms: float | None = None
-    compute_ms: float | None = None
-    error: str = ""
 
 
 def read_manifest(path: Path) -> list[Item]:
@@ -117,62 +83,6 @@ def read_manifest(path: Path) -> list[Item]:
     return items
 
 
-def call_audio(file: Path) -> NDArray[np.int16]:
-    """A recording as the server hears it: line before, line after, through mu-law; 8 kHz.
-
-    Raises:
-        AudioError: it cannot be decoded.
-    """
-    before, after = np.zeros(LINE_BEFORE, np.int16), np.zeros(LINE_AFTER, np.int16)
-    return mulaw_decode(mulaw_encode(np.concatenate([before, read_speech(file), after])))
-
-
-class Listener:
-    """Hears a recording as a live call would.
-
-    Args:
-        engine: the recogniser.
-        grammar: grammar URI of the question.
-        end_silence_ms: silence that ends an utterance.
-    """
-
-    def __init__(self, engine: Engine, grammar: str, end_silence_ms: int) -> None:
-        self._engine, self._grammar = engine, grammar
-        self._settings = EndpointSettings(end_silence_ms=end_silence_ms)
-
-    def hear(self, file: Path) -> Answer:
-        """What a call would have taken from this recording."""
-        try:
-            line = call_audio(file)
-        except AudioError as error:
-            return Answer(error=str(error))
-        endpointer = Endpointer(self._settings)
-        values, words, confidence = [], [], 1.0
-        latency_ms = compute_ms = None
-        for event in endpointer.feed(line) + endpointer.finish():
-            if not isinstance(event, UtteranceEnded):
-                continue
-            started = time.perf_counter()
-            recognition = self._engine.recognize(event.samples, self._grammar)
-            compute_ms = (time.perf_counter() - started) * 1000
-            latency_ms = (event.at_sample - event.speech_end_sample) / 8 + compute_ms
-            value, sure = self._read(recognition)
-            if value:
-                values.append(value)
-                confidence = min(confidence, sure)
-            words.append(recognition.best.text)
-        value = self._join(values)
-        return Answer(value, " ".join(words), confidence if value else 0.0, latency_ms, compute_ms)
-
-    def _read(self, recognition: Recognition) -> tuple[str, float]:
-        answer = interpret(parse_grammar(self._grammar), recognition)
-        return (answer.value, answer.confidence) if answer else ("", 0.0)
-
-    def _join(self, values: list[str]) -> str:
-        numbers = [value for value in values if value.isdigit()]
-        return "".join(numbers) if numbers else (values[-1] if values else "")
-
-
 def _load(folder: Path | None, grammar: str, end_silence_ms: int) -> None:
     global _listener  # noqa: PLW0603 - one listener a worker process
     _listener = Listener(Engine(folder), grammar, end_silence_ms)
@@ -190,7 +100,7 @@ def hear_all(
     folder: Path | None,
     grammar: str = NATURAL,
     *,
-    end_silence_ms: int = 1_200,
+    end_silence_ms: int = END_SILENCE_MS,
     workers: int = 1,
 ) -> Iterator[Answer]:
     """Answers in the order of the items, as they come.

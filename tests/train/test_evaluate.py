@@ -6,25 +6,21 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from ivr.audio.espeak import Espeak
 from ivr.audio.level import level_speech
 from ivr.audio.wav import write_wav
 from ivr.errors import ConfigError, ModelError
-from ivr.recognition import Hypothesis, Recognition, Word
 from ivr.train import evaluate
 from ivr.train.evaluate import (
     Answer,
     Item,
-    Listener,
     Report,
     Tally,
     edits,
@@ -33,6 +29,7 @@ from ivr.train.evaluate import (
     read_manifest,
 )
 from ivr.train.evaluation_report import run_evaluate
+from tests.asr.stub import StubEngine
 
 # What the evaluation command promises with --json, and what it adds.
 PROMISED = (
@@ -40,28 +37,6 @@ PROMISED = (
     *("false_accept_rate", "latency_ms", "groups", "speakers"),
 )
 ADDED = ("confidence_level", "compute_ms", "reliability", "rejection", "errors")
-
-
-def recognition(words: str, confidence: float = 0.9) -> Recognition:
-    """A recogniser's answer of one hypothesis."""
-    spoken = tuple(Word(word, 0, 10, confidence) for word in words.split())
-    return Recognition((Hypothesis(spoken, 0.0),), confidence, audio_ms=1000)
-
-
-class StubEngine:
-    """Stands in for the engine: says what it is told, one utterance after the other."""
-
-    answers: Sequence[str] = ()
-    confidence = 0.9
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder, self._left = folder, list(self.answers)
-
-    def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
-        """The next answer."""
-        assert samples.dtype == np.int16
-        assert grammar.startswith("builtin:")
-        return recognition(self._left.pop(0), self.confidence)
 
 
 @pytest.fixture
@@ -234,38 +209,6 @@ def test_a_manifest_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "gone.csv", tmp_path):
         with pytest.raises(ConfigError, match="cannot be read"):
             read_manifest(path)
-
-
-def test_a_recording_is_heard_as_a_call_would(engine: type[StubEngine], spoken: Path) -> None:
-    """One utterance, its value, and a latency that holds the silence waited for."""
-    engine.answers = ["four one five"]
-    answer = Listener(engine(), evaluate.NATURAL, 1_200).hear(spoken / "one.wav")  # type: ignore[arg-type]
-    assert (answer.value, answer.words, answer.error) == ("415", "four one five", "")
-    assert answer.confidence == pytest.approx(0.9)
-    assert answer.latency_ms is not None
-    assert answer.compute_ms is not None
-    assert 1_200 <= answer.latency_ms - answer.compute_ms < 2_000
-
-
-def test_utterances_of_a_file_are_joined(engine: type[StubEngine], spoken: Path) -> None:
-    """A caller who pauses too long still said one number; "yes" beside a number is none."""
-    for answers, value in (
-        (["four one", "five"], "415"),
-        (["four one", "yes"], "41"),
-        (["yes", "no"], "no"),
-        (["<other>", "five"], "5"),
-        (["", ""], ""),
-    ):
-        engine.answers = answers
-        answer = Listener(engine(), evaluate.NATURAL, 1_200).hear(spoken / "two.wav")  # type: ignore[arg-type]
-        assert answer.value == value
-        assert bool(answer.confidence) == bool(value)
-
-
-def test_silence_is_no_utterance(engine: type[StubEngine], spoken: Path) -> None:
-    """The engine is not even asked."""
-    answer = Listener(engine(), evaluate.NATURAL, 1_200).hear(spoken / "silence.wav")  # type: ignore[arg-type]
-    assert answer == Answer()
 
 
 def test_a_grammar_refuses_what_it_does_not_accept(engine: type[StubEngine], spoken: Path) -> None:
