@@ -1,11 +1,14 @@
-"""Recordings in and out: any file that libsndfile reads becomes 8 kHz mono int16.
+"""Recordings in and out: any file that libsndfile or FFmpeg reads becomes 8 kHz mono int16.
 
 This is the shells' door to the disk (transcribe, evaluate, the simulated caller, prompts that the
-user provides); the core never opens a file.
+user provides); the core never opens a file. Files are read block by block up to a longest duration,
+so that neither a huge file nor a header that lies costs more memory than ten minutes of speech.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +16,20 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ivr.audio.resample import resample
+from ivr.audio.media import HEAD_BYTES, media_format, open_media
+from ivr.audio.resample import Resampler
 from ivr.errors import AudioError
 
 _FULL_SCALE: Final = 32768.0
 _WAV_AXES: Final = (1, 2)  # [n] or [n, channels]
-_READABLE: Final = "WAV, FLAC, MP3 and Ogg can be read; another format needs converting first"
+_READABLE: Final = (
+    "WAV, FLAC, MP3, Ogg, WebM and M4A can be read; another format needs converting first"
+)
+# Nobody answers a question for so long; a longer file is a whole call or another kind of file.
+MAX_MINUTES: Final = 10
+# No speech has so few samples a second: a header that says so lies.
+_MIN_RATE_HZ: Final = 1000
+_BLOCK_SAMPLES: Final = 2**16  # read at once, all channels together
 
 
 def read_speech(path: str | Path, rate_hz: int = 8000) -> NDArray[np.int16]:
@@ -27,15 +38,16 @@ def read_speech(path: str | Path, rate_hz: int = 8000) -> NDArray[np.int16]:
     Channels are averaged. 16-bit mono at `rate_hz` comes back bit for bit.
 
     Args:
-        path: WAV, FLAC, MP3, Ogg or anything else that libsndfile knows, at any rate.
+        path: WAV, FLAC, MP3, Ogg or anything else that libsndfile knows, and WebM, MP4 and M4A
+            where the extra `media` is installed; at any rate.
         rate_hz: the rate wanted.
 
     Returns:
         [n] int16 at `rate_hz`, n >= 1.
 
     Raises:
-        AudioError: the file is missing, a folder, unreadable, no recording, or holds no samples;
-            the message names the file, the cause and the cure.
+        AudioError: the file is missing, a folder, unreadable, no recording, longer than
+            `MAX_MINUTES`, or holds no samples; the message names the file, the cause and the cure.
     """
     path = Path(path)
     if not path.exists():
@@ -43,17 +55,53 @@ def read_speech(path: str | Path, rate_hz: int = 8000) -> NDArray[np.int16]:
     if not path.is_file():
         raise AudioError(f"{path}: not a file; name one recording")
     try:
-        samples, from_hz = soundfile.read(path, dtype="float32", always_2d=True)
+        with path.open("rb") as file:
+            file_format = media_format(file.read(HEAD_BYTES))
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror}); check rights") from error
+    opened = _open_sound(path) if file_format is None else open_media(path, file_format)
+    parts: list[NDArray[np.float32]] = []
+    n = 0
+    with opened as (from_hz, blocks):
+        if from_hz < _MIN_RATE_HZ:
+            raise AudioError(f"{path}: {from_hz} samples a second are no speech; record it again")
+        resampler = Resampler(from_hz, rate_hz)
+        for block in blocks:
+            # float32 holds every 16-bit value exactly, and a NaN of a broken float file becomes
+            # silence.
+            parts.append(resampler.process(np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)))
+            n += parts[-1].shape[0]
+            if n > MAX_MINUTES * 60 * rate_hz:
+                raise AudioError(
+                    f"{path}: longer than {MAX_MINUTES} minutes; cut it into single answers first"
+                )
+        parts.append(resampler.process(np.zeros(0, np.float32), last=True))
+    at_rate = np.concatenate(parts)
+    if at_rate.shape[0] == 0:
+        raise AudioError(f"{path}: the recording holds no samples; record it again")
+    return np.asarray(np.clip(np.rint(at_rate * _FULL_SCALE), -32768, 32767), dtype=np.int16)
+
+
+@contextmanager
+def _open_sound(path: Path) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
+    """A file by libsndfile: its rate, and blocks [n] float32 of the mean of its channels.
+
+    Raises:
+        AudioError: no recording, or unreadable; also while the blocks are read.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            n = max(1, _BLOCK_SAMPLES // file.channels)
+            yield file.samplerate, _blocks(file, n)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         # TypeError is soundfile's answer to a headerless ".raw", whose rate it would have to be
         # told.
         raise AudioError(f"{path}: not a readable recording ({error}); {_READABLE}") from error
-    if samples.shape[0] == 0:
-        raise AudioError(f"{path}: the recording holds no samples; record it again")
-    # float32 holds every 16-bit value exactly, and a NaN of a broken float file becomes silence.
-    mono = np.nan_to_num(samples.mean(axis=1, dtype=np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
-    at_rate = resample(mono, from_hz, rate_hz)
-    return np.clip(np.rint(at_rate * _FULL_SCALE), -32768, 32767).astype(np.int16)
+
+
+def _blocks(file: soundfile.SoundFile, n: int) -> Iterator[NDArray[np.float32]]:
+    while (block := file.read(n, dtype="float32", always_2d=True)).shape[0]:
+        yield block.mean(axis=1, dtype=np.float32)
 
 
 def write_wav(path: str | Path, samples: NDArray[np.int16], rate_hz: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from ivr.audio.wav import read_speech, write_wav
+from ivr.audio.wav import MAX_MINUTES, read_speech, write_wav
 from ivr.errors import AudioError
 
 
@@ -114,6 +115,39 @@ def test_an_empty_recording_is_refused(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", np.zeros(0, np.int16), 8000)
     with pytest.raises(AudioError, match="holds no samples"):
         read_speech(tmp_path / "a.wav")
+
+
+def test_a_recording_longer_than_an_answer_can_be_is_refused(tmp_path: Path) -> None:
+    """Ten minutes are read, a second more is not; the message says what to do."""
+    limit = MAX_MINUTES * 60
+    for seconds in (limit, limit + 1):
+        soundfile.write(tmp_path / f"{seconds}.flac", np.zeros(8000 * seconds, np.int16), 8000)
+    assert read_speech(tmp_path / f"{limit}.flac").shape == (8000 * limit,)
+    with pytest.raises(AudioError, match="longer than 10 minutes; cut it"):
+        read_speech(tmp_path / f"{limit + 1}.flac")
+
+
+def header(rate_hz: int, channels: int, data_bytes: int) -> bytes:
+    """The 44 bytes before a WAV's samples, true or not."""
+    frame = 2 * channels
+    form = struct.pack("<IHHIIHH", 16, 1, channels, rate_hz, rate_hz * frame, frame, 16)
+    return b"RIFF\xff\xff\xff\xffWAVEfmt " + form + b"data" + struct.pack("<I", data_bytes)
+
+
+@pytest.mark.parametrize("channels", [1, 1000])
+def test_a_header_that_lies_costs_nothing(tmp_path: Path, channels: int) -> None:
+    """Four gigabytes claimed: what is there is read, or the file is refused."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(header(8000, channels, 0xFFFFFFFF) + bytes(4000))
+    assert read_speech(path).shape == (2000 // channels,)
+
+
+def test_a_rate_that_no_speech_has_is_refused(tmp_path: Path) -> None:
+    """One sample a second would become 8000 of ours."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(header(1, 1, 4000) + bytes(4000))
+    with pytest.raises(AudioError, match="1 samples a second are no speech"):
+        read_speech(path)
 
 
 def test_the_folder_must_exist(tmp_path: Path) -> None:
