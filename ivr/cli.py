@@ -160,6 +160,41 @@ def _answers_in_order(given: dict[str, list[str] | list[Path]]) -> list[tuple[st
 
 
 @app.command()
+def transcribe(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help=r"Recordings: wav, flac, mp3, ogg; with ivr\[media] webm, m4a."),
+    ],
+    grammar: Annotated[
+        str, typer.Option(help="Grammar of the question, e.g. builtin:digits?length=8.")
+    ] = "builtin:natural",
+    model: Model = None,
+    confidence_level: Annotated[
+        float | None,
+        typer.Option(help="Answers below it count as none; the flows' default.", min=0, max=1),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each file, one a line.")
+    ] = False,
+) -> None:
+    """Hear recordings as a call would: digits, words, confidence and N-best of each.
+
+    Exit status 1 if a file could not be read; the others are heard all the same.
+    """
+    from ivr.transcribe import run_transcribe
+
+    raise typer.Exit(
+        run_transcribe(
+            files,
+            grammar=grammar,
+            folder=model,
+            confidence_level=confidence_level,
+            json_output=as_json,
+        )
+    )
+
+
+@app.command()
 def evaluate(
     manifest: Annotated[
         Path, typer.Argument(help="CSV: file, digits, and optionally words, speaker, group.")

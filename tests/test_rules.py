@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asr": {"audio", "grammar", "recognition", "errors"},
     # The live path over a file.
     "hearing": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
+    "transcribe": {"hearing", "asr", "grammar", "flow.model", "recognition", "errors"},
     # Evaluation sends every file through the live path: the endpointer as in a call, and the
     # flows' default confidence level.
     "train": {
@@ -71,7 +72,7 @@ ALL = {
     "__main__",
     "__init__",
 }  # may import everything, and nothing else may import what follows
-EDGE = {"server", "simulate", "train", "bench", "cli"}
+EDGE = {"server", "simulate", "train", "bench", "transcribe", "cli"}
 
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
@@ -87,7 +88,7 @@ WORLD = {
 TRAINING = {"torch", "transformers", "librosa", "scipy", "onnx", "torchaudio"}
 ROOMS_WITHOUT_TRAINING = {
     *(CORE | ALL),
-    *("asr", "server", "records", "simulate", "config", "bench", "hearing"),
+    *("asr", "server", "records", "simulate", "config", "bench", "hearing", "transcribe"),
 }
 
 

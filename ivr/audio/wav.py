@@ -7,6 +7,7 @@ so that neither a huge file nor a header that lies costs more memory than ten mi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,13 +91,15 @@ def _open_sound(path: Path) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]
         AudioError: no recording, or unreadable; also while the blocks are read.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        # As bytes, for soundfile cannot encode a name that is not UTF-8.
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             n = max(1, _BLOCK_SAMPLES // file.channels)
             yield file.samplerate, _blocks(file, n)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         # TypeError is soundfile's answer to a headerless ".raw", whose rate it would have to be
         # told.
-        raise AudioError(f"{path}: not a readable recording ({error}); {_READABLE}") from error
+        cause = getattr(error, "error_string", error)
+        raise AudioError(f"{path}: not a readable recording ({cause}); {_READABLE}") from error
 
 
 def _blocks(file: soundfile.SoundFile, n: int) -> Iterator[NDArray[np.float32]]:

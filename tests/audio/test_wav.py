@@ -81,6 +81,16 @@ def test_float_files_are_clipped_not_wrapped(tmp_path: Path) -> None:
     assert read_speech(path).tolist() == [32767, -32768, 0, 16384]
 
 
+def test_a_name_that_is_no_text_is_a_name(tmp_path: Path) -> None:
+    """Not every system's names are UTF-8."""
+    write_wav(tmp_path / "a.wav", tone(8000), 8000)
+    path = (tmp_path / "a.wav").rename(tmp_path / "caf\udce9.wav")
+    assert read_speech(path).shape == (4000,)
+    path.write_bytes(b"RIFF")
+    with pytest.raises(AudioError, match="not a readable recording"):
+        read_speech(path)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The message names the file and the cure."""
     with pytest.raises(AudioError, match=r"gone\.wav: no such file; check"):
