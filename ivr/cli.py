@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +38,17 @@ Model = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 OptionalPath = Path | None
+
+
+@contextmanager
+def _extra(name: str, what: str) -> Iterator[None]:
+    """Imports that need an extra of the package: a missing one is told with its cure."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{what} needs the package {error.name}; install it with pip install 'ivr[{name}]'"
+        ) from error
 
 
 def _print_version(wanted: bool) -> None:
@@ -300,6 +313,30 @@ def train(
             device=device,
         )
     )
+
+
+@app.command()
+def export(
+    base: Annotated[
+        str, typer.Argument(help="Whisper checkpoint: a folder, or a name on the hub.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for the model.")],
+    stock: Annotated[
+        bool, typer.Option("--stock", help="Untouched, held to numbers by its search alone.")
+    ] = False,
+) -> None:
+    r"""Write a Whisper checkpoint as it is as a model that serve and evaluate run: the baseline.
+
+    It hears 30 s every time, so it is slow. Needs the train extra: pip install 'ivr\[train]'.
+    """
+    if not stock:
+        raise ConfigError(
+            "give --stock to serve the checkpoint untouched; cut to numbers it must be trained: "
+            f"ivr train --base {base}"
+        )
+    with _extra("train", "exporting"):
+        from ivr.train.stock import run_export
+    raise typer.Exit(run_export(base, out))
 
 
 @app.command()

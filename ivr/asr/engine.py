@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ivr.asr.beam import align, beam_search
-from ivr.asr.model_files import open_model
+from ivr.asr.model_files import Decoding, open_model
 from ivr.asr.tokens import EOT, OTHER, SOT, VOCABULARY
 from ivr.audio.mel import HOP_SAMPLES, N_FFT, log_mel, stack_frames
 from ivr.audio.resample import resample
@@ -36,7 +36,18 @@ def log_odds(probability: float) -> float:
     return math.log(probability) - math.log(max(1.0 - probability, 1e-6))
 
 
-def _open_session(path: Path) -> onnxruntime.InferenceSession:
+def confidence_of(probability: float, decoding: Decoding) -> float:
+    """The confidence (0..1) of an answer with this probability among the N-best."""
+    curve = decoding.confidence_slope * log_odds(probability) + decoding.confidence_offset
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, curve))))
+
+
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """A model file on one thread.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
     options = onnxruntime.SessionOptions()
     # Many one-thread workers beat one batched worker, and a spinning thread would steal cores.
     options.intra_op_num_threads = 1
@@ -50,7 +61,13 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
         raise ModelError(f"{path} cannot be loaded: {error}") from error
 
 
-class _Laps:
+def widen(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """Samples [2 n] float32 at 16 kHz, full scale +-1.0, of samples [n] int16 at 8 kHz."""
+    floats = samples.astype(np.float32) / np.float32(32768)
+    return resample(floats, CALL_RATE_HZ, MODEL_RATE_HZ)
+
+
+class Laps:
     """Milliseconds by stage of one recognition."""
 
     def __init__(self) -> None:
@@ -58,6 +75,7 @@ class _Laps:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
+        """The time since the lap before was this stage's."""
         now = time.perf_counter()
         self.laps_ms[stage] = (now - self._last) * 1000
         self._last = now
@@ -75,8 +93,10 @@ class Engine:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder, self.description = open_model(folder)
-        self._encoder = _open_session(self.folder / "encoder.onnx")
-        self._decoder = _open_session(self.folder / "decoder.onnx")
+        if self.description.stock is not None:
+            raise ModelError(f"{self.folder} is a stock checkpoint: ivr.asr.loading opens it")
+        self._encoder = open_session(self.folder / "encoder.onnx")
+        self._decoder = open_session(self.folder / "decoder.onnx")
 
     def warm_up(self) -> None:
         """Runs once on silence, so that the first caller does not wait for allocations."""
@@ -85,8 +105,7 @@ class Engine:
     def features(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
         """Encoder input [stack * n_mels, n_columns] float32 of 8 kHz samples [n] int16."""
         description = self.description
-        floats = samples.astype(np.float32) / np.float32(32768)
-        wide = resample(floats, CALL_RATE_HZ, MODEL_RATE_HZ)
+        wide = widen(samples)
         longest = description.max_columns * description.stack * HOP_SAMPLES
         wide = wide[:longest]
         # Audio shorter than an encoder frame gets silence behind it.
@@ -135,7 +154,7 @@ class Engine:
         Raises:
             ConfigError: the grammar is not one.
         """
-        spent = _Laps()
+        spent = Laps()
         features = self.features(samples)
         spent.lap("mel")
         states, log_probs = self.encode(features)
@@ -185,8 +204,6 @@ class Engine:
         posterior -= np.log(np.exp(posterior).sum())
         order = np.argsort(-posterior)
         probability = float(np.exp(posterior[order[0]]))
-        curve = decoding.confidence_slope * log_odds(probability) + decoding.confidence_offset
-        confidence = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, curve))))
         hypotheses = tuple(
             Hypothesis(
                 self._words(candidates[row], log_probs if rank == 0 else None),
@@ -194,7 +211,7 @@ class Engine:
             )
             for rank, row in enumerate(order.tolist())
         )
-        return hypotheses, confidence
+        return hypotheses, confidence_of(probability, decoding)
 
     def _words(
         self, ids: tuple[int, ...], log_probs: NDArray[np.float32] | None

@@ -4,14 +4,15 @@
     encoder.onnx    features -> encoder states and CTC log-probabilities
     decoder.onnx    encoder states and tokens -> log-probability of each token
 
-A model is all three or nothing.
+A model is all three or nothing. A stock checkpoint served untouched has files of the same names, of
+another kind (`ivr.asr.stock`), and a `stock` in its model.json.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ class Decoding:
 
 
 @dataclass(frozen=True)
+class StockPieces:
+    """The pieces of text that a stock checkpoint's decoder reads and writes, by column.
+
+    Attributes:
+        texts: what each writes; "" for one that is no text.
+        prompt: the columns that the decoder is fed first.
+        end: the column that ends a transcript.
+        no_speech: the column that says, right after the first of the prompt, that nobody speaks.
+    """
+
+    texts: tuple[str, ...]
+    prompt: tuple[int, ...]
+    end: int
+    no_speech: int
+
+
+@dataclass(frozen=True)
 class ModelDescription:
     """What `model.json` says.
 
@@ -62,6 +80,8 @@ class ModelDescription:
         decoding: constants of decoding.
         sha256: hex digests of the other files, by name.
         notes: how it was made.
+        shape: the network's size, for the benchmark; empty where it was not kept.
+        stock: of a stock checkpoint served untouched, its pieces; None for a numeric model.
     """
 
     name: str
@@ -74,6 +94,8 @@ class ModelDescription:
     decoding: Decoding = field(default_factory=Decoding)
     sha256: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    shape: dict[str, int] = field(default_factory=dict)
+    stock: StockPieces | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The content of `model.json`."""
@@ -90,6 +112,8 @@ class ModelDescription:
             "decoding": self.decoding.__dict__,
             "sha256": self.sha256,
             "notes": self.notes,
+            "shape": self.shape,
+            "stock": None if self.stock is None else asdict(self.stock),
         }
 
 
@@ -103,6 +127,17 @@ def write_description(folder: Path, description: ModelDescription) -> None:
     digests = {p.name: sha256_of(p) for p in sorted(folder.glob("*.onnx"))}
     content = description.as_dict() | {"sha256": digests}
     (folder / "model.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _read_stock(content: dict[str, Any] | None) -> StockPieces | None:
+    if content is None:
+        return None
+    return StockPieces(
+        texts=tuple(content["texts"]),
+        prompt=tuple(content["prompt"]),
+        end=content["end"],
+        no_speech=content["no_speech"],
+    )
 
 
 def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
@@ -139,6 +174,8 @@ def open_model(folder: Path | None) -> tuple[Path, ModelDescription]:
             decoding=Decoding(**content["decoding"]),
             sha256=dict(content["sha256"]),
             notes=content.get("notes", {}),
+            shape=content.get("shape", {}),
+            stock=_read_stock(content.get("stock")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a model description ({error!r}); {cure}") from error

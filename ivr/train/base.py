@@ -72,6 +72,31 @@ def _cut_units(state: dict[str, Tensor], layer: str, units: int) -> None:
     state[f"{layer}.fc2.weight"] = second[:, kept]
 
 
+def open_base(base: str) -> tuple[WhisperForConditionalGeneration, Tokenizer | None]:
+    """A stock checkpoint in float32 and its tokenizer, if it has one.
+
+    Args:
+        base: a folder that transformers wrote, or a name on the hub ("openai/whisper-tiny.en").
+
+    Raises:
+        ConfigError: there is no such checkpoint.
+    """
+    try:
+        stock = WhisperForConditionalGeneration.from_pretrained(
+            base,
+            dtype=torch.float32,
+            attn_implementation="eager",  # the one that the exporter can trace
+        )
+        return stock, _tokenizer(base)
+    except (OSError, ValueError) as error:
+        # transformers explains itself over several lines; its first one says what is wrong.
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"{base}: no Whisper checkpoint there ({reason}); give a folder that transformers"
+            " wrote or a hub name such as openai/whisper-small"
+        ) from error
+
+
 def load_base(
     base: str, *, decoder_layers: int = 0, decoder_ffn: int = 0, pool: bool = False
 ) -> NumericWhisper:
@@ -86,14 +111,7 @@ def load_base(
     Raises:
         ConfigError: there is no such checkpoint, or it has fewer layers or units than asked for.
     """
-    try:
-        stock = WhisperForConditionalGeneration.from_pretrained(base, dtype=torch.float32)
-        tokenizer = _tokenizer(base)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"--base {base}: no Whisper checkpoint there ({error}); give a folder that transformers"
-            " wrote or a hub name such as openai/whisper-small"
-        ) from error
+    stock, tokenizer = open_base(base)
     config = stock.config
     kept_layers = decoder_layers or config.decoder_layers
     kept_units = decoder_ffn or config.decoder_ffn_dim

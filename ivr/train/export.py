@@ -8,9 +8,12 @@ onnxruntime.
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from ivr.errors import ModelError
 from ivr.train.network import NumericWhisper
 
 
-class _Convolution(nn.Module):
+class Convolution(nn.Module):
     """A convolution over three columns as one matrix product: [1, n, in], [1, n / stride, out]."""
 
     def __init__(self, conv: nn.Conv1d) -> None:
@@ -37,6 +40,7 @@ class _Convolution(nn.Module):
             self.product.bias.copy_(conv.bias if conv.bias is not None else torch.zeros(out))
 
     def forward(self, columns: Tensor) -> Tensor:
+        """The convolved columns."""
         padded = functional.pad(columns, (0, 0, 1, 1))
         step = self.stride
         shifted = [padded[:, :-2:step], padded[:, 1:-1:step], padded[:, 2::step]]
@@ -49,7 +53,7 @@ class _Encoder(nn.Module):
         super().__init__()
         self.model = model
         encoder = model.whisper.model.encoder
-        self.first, self.second = _Convolution(encoder.conv1), _Convolution(encoder.conv2)
+        self.first, self.second = Convolution(encoder.conv1), Convolution(encoder.conv2)
         half = model.shape.d_model // 2
         self.speeds = torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
         stored = encoder.embed_positions.weight
@@ -99,14 +103,14 @@ def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]
     features = torch.zeros(1, shape.n_mels * shape.stack, 100)
     states = torch.zeros(1, 50, shape.d_model)
     tokens = torch.ones(3, 6, dtype=torch.long)
-    _write(
+    write_graph(
         folder / "encoder.onnx",
         _Encoder(model),
         {"features": features},
         ["states", "log_probs"],
         {"features": {2: "columns"}, "states": {1: "frames"}, "log_probs": {1: "frames"}},
     )
-    _write(
+    write_graph(
         folder / "decoder.onnx",
         _Decoder(model),
         {"states": states, "tokens": tokens},
@@ -122,20 +126,42 @@ def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]
         max_columns=shape.max_frames * 2,
         max_tokens=shape.max_tokens,
         notes=notes,
+        shape=shape.as_dict(),
     )
     write_description(folder, description)
 
 
-def _write(
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's warnings of constants that are meant, and the quantiser's advice."""
+    log = logging.getLogger()
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def write_graph(
     path: Path,
     module: nn.Module,
     inputs: dict[str, Tensor],
     outputs: list[str],
     axes: dict[str, dict[int, str]],
 ) -> None:
-    """Traces a module on example inputs and quantises it; `axes` are those of any length."""
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter warns of constants that are meant
+    """Traces a module on example inputs and writes it quantised.
+
+    Args:
+        path: the file.
+        module: what to write.
+        inputs: examples by name, in the order of the module's arguments.
+        outputs: names.
+        axes: by name, those of any length.
+    """
+    with tempfile.TemporaryDirectory() as temporary, _quiet():
         plain = Path(temporary) / path.name
         torch.onnx.export(
             module,

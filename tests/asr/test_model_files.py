@@ -15,6 +15,7 @@ from ivr.asr.model_files import (
     EMBEDDED,
     FORMAT,
     Decoding,
+    StockPieces,
     open_model,
     sha256_of,
     write_description,
@@ -27,7 +28,7 @@ CURE = "export the model again with ivr train"
 MAX_EMBEDDED_BYTES = 10_000_000
 
 
-def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """Edits model.json."""
     path = folder / "model.json"
     content = json.loads(path.read_text())
@@ -67,6 +68,31 @@ def test_notes_may_be_absent(model: Path) -> None:
     """Nothing depends on them."""
     change(model, lambda content: content.pop("notes"))
     assert open_model(model)[1].notes == {}
+
+
+def test_stock_pieces_and_shape_are_kept(tmp_path: Path) -> None:
+    """What makes a stock model one, and what the benchmark rebuilds a network from."""
+    pieces = StockPieces(("", " four", ","), prompt=(0,), end=0, no_speech=0)
+    folder = make_model(tmp_path / "m", stock=pieces, shape={"d_model": 8})
+    _, description = open_model(folder)
+    assert description.stock == pieces
+    assert description.shape == {"d_model": 8}
+
+
+def test_numeric_models_have_no_stock_pieces(model: Path) -> None:
+    """Nor need they say so, or tell their shape: older ones do not."""
+    change(model, lambda content: (content.pop("stock"), content.pop("shape")))
+    _, description = open_model(model)
+    assert description.stock is None
+    assert description.shape == {}
+
+
+def test_broken_stock_pieces_are_refused(tmp_path: Path) -> None:
+    """Half of them is no description."""
+    pieces = StockPieces(("", " four"), prompt=(0,), end=0, no_speech=0)
+    folder = make_model(tmp_path / "m", stock=pieces)
+    change(folder, lambda content: content["stock"].pop("prompt"))
+    assert "is not a model description" in refusal(folder)
 
 
 def test_missing_folder_is_named_with_the_cure(tmp_path: Path) -> None:
