@@ -382,6 +382,21 @@ def bench(
     raise typer.Exit(run_bench(model, seconds=seconds, repeats=repeats, json_output=as_json))
 
 
+model_app = typer.Typer(help="What is known of a model.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
+
+
+@model_app.command()
+def info(model: Model = None, as_json: Json = False) -> None:
+    """Show a model's description and card, after checking its files against their SHA-256.
+
+    Exit status 1 if a file is missing or altered.
+    """
+    from ivr.model_info import run_model_info
+
+    raise typer.Exit(run_model_info(model, json_output=as_json))
+
+
 def main() -> None:
     """The `ivr` command: an expected error is one message and a status, never a traceback."""
     try:

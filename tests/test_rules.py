@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The live path over a file.
     "hearing": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
     "transcribe": {"hearing", "asr", "grammar", "flow.model", "recognition", "errors"},
+    "model_info": {"asr", "audio", "errors"},
     # Evaluation sends every file through the live path: the endpointer as in a call, and the
     # flows' default confidence level.
     "train": {
@@ -72,7 +73,7 @@ ALL = {
     "__main__",
     "__init__",
 }  # may import everything, and nothing else may import what follows
-EDGE = {"server", "simulate", "train", "bench", "transcribe", "cli"}
+EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli"}
 
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
@@ -89,6 +90,7 @@ TRAINING = {"torch", "transformers", "librosa", "scipy", "onnx", "torchaudio"}
 ROOMS_WITHOUT_TRAINING = {
     *(CORE | ALL),
     *("asr", "server", "records", "simulate", "config", "bench", "hearing", "transcribe"),
+    "model_info",
 }
 
 
