@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.asr.loading import Recognizer
 from ivr.audio.g711 import mulaw_decode, mulaw_encode
 from ivr.audio.wav import read_speech
 from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
@@ -31,13 +31,6 @@ LINE_BEFORE = 16_000
 LINE_AFTER = 16_000  # 2 s, longer than any silence that ends an utterance
 END_SILENCE_MS = 1_200
 SAMPLES_PER_MS = 8
-
-
-class Recognizer(Protocol):
-    """What hears an utterance."""
-
-    def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
-        """Recognises samples [n] int16, 8 kHz mono, with a grammar URI."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ivr.asr.engine import Engine
+from ivr.asr.loading import open_engine
 from ivr.flow.model import Listening
 from ivr.grammar.grammar import Grammar, parse_grammar
 from ivr.grammar.words import OTHER
@@ -135,7 +135,7 @@ class Transcriber:
     def __init__(self, folder: Path | None, grammar: str, confidence_level: float) -> None:
         self.grammar, self.confidence_level = grammar, confidence_level
         self._parsed = parse_grammar(grammar)
-        engine = Engine(folder)
+        engine = open_engine(folder)
         self._model = engine.describe()
         self._listener = Listener(engine, grammar)
 

@@ -69,7 +69,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(monkeypatch: pytest.MonkeyPatch) -> type[StubEngine]:
     """The stub in the engine's place; set its `answers` before it is used."""
     stub = type("Stub", (StubEngine,), {})
-    monkeypatch.setattr(transcribe, "Engine", stub)
+    monkeypatch.setattr(transcribe, "open_engine", stub)
     return stub
 
 

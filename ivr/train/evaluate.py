@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivr.asr.engine import Engine
+from ivr.asr.loading import open_engine
 from ivr.errors import ConfigError
 from ivr.grammar.grammar import parse_grammar
 from ivr.hearing import END_SILENCE_MS, Answer, Listener
@@ -85,7 +85,7 @@ def read_manifest(path: Path) -> list[Item]:
 
 def _load(folder: Path | None, grammar: str, end_silence_ms: int) -> None:
     global _listener  # noqa: PLW0603 - one listener a worker process
-    _listener = Listener(Engine(folder), grammar, end_silence_ms)
+    _listener = Listener(open_engine(folder), grammar, end_silence_ms)
 
 
 def _hear(file: Path) -> Answer:
@@ -111,10 +111,10 @@ def hear_all(
     """
     parse_grammar(grammar)
     if workers == 1:
-        listener = Listener(Engine(folder), grammar, end_silence_ms)
+        listener = Listener(open_engine(folder), grammar, end_silence_ms)
         yield from (listener.hear(item.file) for item in items)
         return
-    Engine(folder)  # a bad model shows here, not in a dying worker
+    open_engine(folder)  # a bad model shows here, not in a dying worker
     context = multiprocessing.get_context("spawn")
     arguments = (folder, grammar, end_silence_ms)
     with ProcessPoolExecutor(workers, context, initializer=_load, initargs=arguments) as pool:

@@ -43,7 +43,7 @@ ADDED = ("confidence_level", "compute_ms", "reliability", "rejection", "errors")
 def engine(monkeypatch: pytest.MonkeyPatch) -> type[StubEngine]:
     """The stub in the engine's place; set its `answers` before it is used."""
     stub = type("Stub", (StubEngine,), {})
-    monkeypatch.setattr(evaluate, "Engine", stub)
+    monkeypatch.setattr(evaluate, "open_engine", stub)
     return stub
 
 
