@@ -16,7 +16,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ivr.grammar.grammar import parse_grammar
 from ivr.hearing import END_SILENCE_MS, Answer, Listener
 from ivr.hearing import NATURAL as NATURAL  # noqa: PLC0414 - calibrate has both from here
 from ivr.hearing import call_audio as call_audio  # noqa: PLC0414
+from ivr.train.alignment import edits
 from ivr.train.reliability import Judged, rejection, reliability
 
 
@@ -39,6 +40,7 @@ class Item:
         words: what is said, for the reader.
         speaker: who says it, "" where the manifest does not tell.
         group: under what the file is counted besides, "" for nothing.
+        snr_db: signal-to-noise ratio in decibels, None where the manifest does not tell.
     """
 
     file: Path
@@ -46,6 +48,27 @@ class Item:
     words: str
     speaker: str
     group: str
+    snr_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A file that could be read, and what a flow would have got from it.
+
+    Attributes:
+        item: what was to be heard.
+        answer: what came out.
+        heard: the answer's value where its confidence reaches the level, else "".
+    """
+
+    item: Item
+    answer: Answer
+    heard: str
+
+    @property
+    def right(self) -> bool:
+        """Whether a flow would have got what was said."""
+        return self.heard == self.item.digits
 
 
 def read_manifest(path: Path) -> list[Item]:
@@ -62,7 +85,7 @@ def read_manifest(path: Path) -> list[Item]:
             if missing:
                 raise ConfigError(
                     f"{path} lacks the column {' and '.join(sorted(missing))}; a manifest has "
-                    "file, digits, and optionally words, speaker, group"
+                    "file, digits, and optionally words, speaker, group, snr_db"
                 )
             rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
@@ -79,8 +102,21 @@ def read_manifest(path: Path) -> list[Item]:
                 f"{path}, line {line}: needs a file, and digits that are 0-9, yes, no or empty"
             )
         words, speaker, group = (row.get(key) or "" for key in ("words", "speaker", "group"))
-        items.append(Item(path.parent / row["file"], digits, words, speaker, group))
+        snr_db = _decibels(row.get("snr_db") or "", path, line)
+        items.append(Item(path.parent / row["file"], digits, words, speaker, group, snr_db))
     return items
+
+
+def _decibels(text: str, path: Path, line: int) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        decibels = float(text)
+    except ValueError:
+        decibels = math.nan
+    if not math.isfinite(decibels):
+        raise ConfigError(f"{path}, line {line}: snr_db is a number of decibels, or empty")
+    return decibels
 
 
 def _load(folder: Path | None, grammar: str, end_silence_ms: int) -> None:
@@ -89,10 +125,15 @@ def _load(folder: Path | None, grammar: str, end_silence_ms: int) -> None:
 
 
 def _hear(file: Path) -> Answer:
-    return _listener.hear(file)
+    return _figures_only(_listener.hear(file))
 
 
 _listener: Listener
+
+
+def _figures_only(answer: Answer) -> Answer:
+    """Without the N-best lists: a hundred thousand files' would fill the memory."""
+    return replace(answer, utterances=())
 
 
 def hear_all(
@@ -112,32 +153,13 @@ def hear_all(
     parse_grammar(grammar)
     if workers == 1:
         listener = Listener(open_engine(folder), grammar, end_silence_ms)
-        yield from (listener.hear(item.file) for item in items)
+        yield from (_figures_only(listener.hear(item.file)) for item in items)
         return
     open_engine(folder)  # a bad model shows here, not in a dying worker
     context = multiprocessing.get_context("spawn")
     arguments = (folder, grammar, end_silence_ms)
     with ProcessPoolExecutor(workers, context, initializer=_load, initargs=arguments) as pool:
         yield from pool.map(_hear, [item.file for item in items], chunksize=8)
-
-
-def edits(expected: Sequence[str], heard: Sequence[str]) -> tuple[int, int, int]:
-    """Substitutions, insertions and deletions of the cheapest alignment."""
-    # Each cell: (cost, substitutions, insertions, deletions); ties go to substitutions.
-    row = [(j, 0, j, 0) for j in range(len(heard) + 1)]
-    for i, wanted in enumerate(expected, start=1):
-        previous, row = row, [(i, 0, 0, i)]
-        for j, got in enumerate(heard, start=1):
-            cost, subs, ins, dels = previous[j - 1]
-            same = wanted == got
-            choices = [(cost + (not same), subs + (not same), ins, dels)]
-            cost, subs, ins, dels = row[j - 1]
-            choices.append((cost + 1, subs, ins + 1, dels))
-            cost, subs, ins, dels = previous[j]
-            choices.append((cost + 1, subs, ins, dels + 1))
-            row.append(min(choices, key=lambda cell: cell[0]))
-    _, substitutions, insertions, deletions = row[-1]
-    return substitutions, insertions, deletions
 
 
 @dataclass
@@ -163,8 +185,8 @@ class Tally:
             return
         self.with_number += 1
         self.right += heard == digits
-        self.digits += len(_symbols(digits))
-        substitutions, insertions, deletions = edits(_symbols(digits), _symbols(heard))
+        self.digits += len(symbols(digits))
+        substitutions, insertions, deletions = edits(symbols(digits), symbols(heard))
         self.substitutions += substitutions
         self.insertions += insertions
         self.deletions += deletions
@@ -183,7 +205,7 @@ class Tally:
         }
 
 
-def _symbols(value: str) -> list[str]:
+def symbols(value: str) -> list[str]:
     """Digits count one by one, "yes" and "no" as one symbol."""
     return list(value) if value.isdigit() else [value] if value else []
 
@@ -211,11 +233,8 @@ class Report:
     total: Tally = field(default_factory=Tally)
     groups: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     speakers: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
-    latency_ms: list[float] = field(default_factory=list)
-    compute_ms: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
-    results: list[dict[str, Any]] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
 
     def add(self, item: Item, answer: Answer) -> None:
         """Counts one file; an answer below the confidence level is none."""
@@ -229,20 +248,42 @@ class Report:
             *([self.speakers[item.speaker]] if item.speaker else []),
         ):
             tally.add(item.digits, heard)
-        self.judged.append(Judged(item.digits, answer.value, answer.confidence))
-        if answer.latency_ms is not None and answer.compute_ms is not None:
-            self.latency_ms.append(answer.latency_ms)
-            self.compute_ms.append(answer.compute_ms)
-        self.results.append(
+        self.outcomes.append(Outcome(item, answer, heard))
+
+    @property
+    def latency_ms(self) -> list[float]:
+        """From the end of speech to the decision, of each file with an utterance."""
+        times = (outcome.answer.latency_ms for outcome in self.outcomes)
+        return [ms for ms in times if ms is not None]
+
+    @property
+    def compute_ms(self) -> list[float]:
+        """The recognition of that, of each file with an utterance."""
+        times = (outcome.answer.compute_ms for outcome in self.outcomes)
+        return [ms for ms in times if ms is not None]
+
+    @property
+    def judged(self) -> list[Judged]:
+        """The answers whatever their confidence, for the reliability diagram."""
+        return [
+            Judged(outcome.item.digits, outcome.answer.value, outcome.answer.confidence)
+            for outcome in self.outcomes
+        ]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """What was heard in each file, for `--results`; it holds the numbers."""
+        return [
             {
-                "file": str(item.file),
-                "group": item.group,
-                "digits": item.digits,
-                "heard": answer.value,
-                "words": answer.words,
-                "confidence": round(answer.confidence, 4),
+                "file": str(outcome.item.file),
+                "group": outcome.item.group,
+                "digits": outcome.item.digits,
+                "heard": outcome.answer.value,
+                "words": outcome.answer.words,
+                "confidence": round(outcome.answer.confidence, 4),
             }
-        )
+            for outcome in self.outcomes
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `ivr evaluate --json` prints."""

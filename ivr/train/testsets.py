@@ -43,15 +43,25 @@ class TestSets:
     def __init__(self, out: Path, seed: int) -> None:
         self._out = out
         self._rng = np.random.default_rng(seed)
-        self._rows: list[tuple[str, str, str, str, str]] = []
+        self._rows: list[tuple[str, str, str, str, str, str]] = []
         out.mkdir(parents=True, exist_ok=True)
 
-    def _add(self, group: str, samples: Samples, digits: str, words: str, speaker: str) -> None:
+    def _add(
+        self,
+        group: str,
+        samples: Samples,
+        digits: str,
+        words: str,
+        speaker: str,
+        *,
+        snr_db: float | None = None,
+    ) -> None:
         name = f"{group}/{len(self._rows):05d}.wav"
         path = self._out / name
         path.parent.mkdir(exist_ok=True)
         write_wav(path, (np.clip(samples, -1, 1) * 32767).astype(np.int16), RATE_HZ)
-        self._rows.append((name, digits, words, speaker, group))
+        snr = "" if snr_db is None else f"{snr_db:g}"
+        self._rows.append((name, digits, words, speaker, group, snr))
 
     def add_words(self, packed: PackedSet, noises: list[Samples], babble: list[Samples]) -> None:
         """Single digits (clean and noisy), yes and no, and words that are no number."""
@@ -62,7 +72,9 @@ class TestSets:
                 self._add("digit", samples, digits, clip.words, clip.speaker)
                 noise = (noises, babble)[int(self._rng.integers(2))]
                 noisy = self._mixed(samples, noise)
-                self._add("digit_10dB", noisy, digits, clip.words, clip.speaker)
+                self._add(
+                    "digit_10dB", noisy, digits, clip.words, clip.speaker, snr_db=NOISY_SNR_DB
+                )
             else:
                 group = "yes_no" if digits else "other_word"
                 self._add(group, samples, digits, clip.words, clip.speaker)
@@ -161,7 +173,7 @@ class TestSets:
         path = self._out / "manifest.csv"
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(("file", "digits", "words", "speaker", "group"))
+            writer.writerow(("file", "digits", "words", "speaker", "group", "snr_db"))
             writer.writerows(self._rows)
         return path
 

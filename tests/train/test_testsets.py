@@ -50,6 +50,7 @@ def test_every_group_holds_what_its_rows_say(packed: Path, tmp_path: Path) -> No
         assert item.file.is_file()
         if item.group.startswith("string_"):
             assert len(item.digits) == int(item.group.removeprefix("string_"))
+        assert item.snr_db == (10.0 if item.group == "digit_10dB" else None)
         if item.group in ("other_word", "line", "talk"):
             assert item.digits == ""
     assert [i.digits for i in items if i.group == "connected_number"] == ["41"]
