@@ -42,17 +42,17 @@ CLOSE_TIMEOUT_S = 5.0
 
 _T = TypeVar("_T")
 
-_engine: Any = None  # the Engine of a worker process; the parent never loads one
+_engine: Any = None  # the engine of a worker process; the parent never loads one
 
 
 def _load(folder: Path | None) -> None:
     """Runs in each worker when it starts."""
     # Ctrl-C reaches the whole process group; the parent decides when workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from ivr.asr.engine import Engine  # noqa: PLC0415 - the parent never needs onnxruntime
+    from ivr.asr.loading import open_engine  # noqa: PLC0415 - the parent never needs onnxruntime
 
     global _engine  # noqa: PLW0603 - a worker process holds exactly one engine
-    _engine = Engine(folder)
+    _engine = open_engine(folder)
     _engine.warm_up()
 
 
