@@ -210,7 +210,7 @@ def transcribe(
 @app.command()
 def evaluate(
     manifest: Annotated[
-        Path, typer.Argument(help="CSV: file, digits, and optionally words, speaker, group.")
+        Path, typer.Argument(help="CSV: file, digits; optional words, speaker, group, snr_db.")
     ],
     grammar: Annotated[
         str, typer.Option(help="Grammar of the question, e.g. builtin:digits?length=8.")
@@ -223,6 +223,12 @@ def evaluate(
     results: Annotated[
         OptionalPath, typer.Option(help="Write what was heard in each file (JSON lines).")
     ] = None,
+    report: Annotated[
+        OptionalPath, typer.Option(help="Write a page with tables and pictures to this folder.")
+    ] = None,
+    with_digits: Annotated[
+        bool, typer.Option("--with-digits", help="Show on that page what was said and heard.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Send recordings through the live path and report how well they are heard.
@@ -241,6 +247,8 @@ def evaluate(
             workers=workers or os.cpu_count() or 1,
             results=results,
             json_output=as_json,
+            page=report,
+            with_digits=with_digits,
         )
     )
 

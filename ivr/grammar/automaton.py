@@ -2,14 +2,14 @@
 
 Theory of operation
 -------------------
-A `Reader` takes words and keeps *configurations*: for digits the pair (acceptor state, phase of the
-words machine). It is non-deterministic, since words have several readings, and it drops a
-configuration as soon as no words could complete it. The `Automaton` is the subset construction over
-all readers of a grammar: a `Node` is the set of configurations that the words so far can be in, so
-every reading stays alive at once, without listing the readings (there can be hundreds). Nodes are
-made when they are first needed and kept, so advancing by a word is one dictionary lookup. No live
-configuration means that no reading of these words, however they go on, is accepted: the node does
-not exist.
+A `Reader` (`ivr.grammar.readers`) takes words and keeps *configurations*: for digits the pair
+(acceptor state, phase of the words machine). It is non-deterministic, since words have several
+readings, and it drops a configuration as soon as no words could complete it. The `Automaton` is the
+subset construction over all readers of a grammar: a `Node` is the set of configurations that the
+words so far can be in, so every reading stays alive at once, without listing the readings (there
+can be hundreds). Nodes are made when they are first needed and kept, so advancing by a word is one
+dictionary lookup. No live configuration means that no reading of these words, however they go on,
+is accepted: the node does not exist.
 
 The digits themselves are not part of a node. They are recovered when someone asks for the values,
 by running the readers over the words again with the best few readings of each configuration
@@ -22,25 +22,18 @@ said.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
-
-from ivr.grammar import digits as digit_strings
-from ivr.grammar import words as spoken
-from ivr.grammar.digits import Acceptor
-from ivr.grammar.words import Phase
 
 Placed = tuple[int, Any]  # (number of the reader, one of its configurations)
 
-Q = TypeVar("Q", bound=Hashable)
 C = TypeVar("C", bound=Hashable)
 
 # Only a bound: the nodes of one grammar that real callers reach are a few hundred. Past it the
 # table starts anew, while states that are in use keep their nodes.
-_MAX_NODES = 50_000
+MAX_NODES = 50_000
 # Readings kept of one configuration when values are listed. "twenty one" eight times over has 256
 # readings; nobody can use the 65th, and the best come first whatever the limit.
-_MAX_READINGS = 64
+MAX_READINGS = 64
 # Words remembered per node: the vocabulary and then some; a stream of unknown words must not fill
 # memory.
 _MAX_WORDS = 256
@@ -81,144 +74,6 @@ class Reader(Protocol[C]):
 
     def keys_can_grow(self, keys: str) -> bool:
         """Whether more keys could be accepted."""
-
-
-class DigitReader(Generic[Q]):
-    """Digits spoken in any grouping, accepted by an automaton over digit strings.
-
-    Args:
-        acceptor: which digit strings are accepted.
-        natural: take every word, as `ivr.grammar.words.natural_reading` does; for evaluation.
-    """
-
-    def __init__(self, acceptor: Acceptor[Q], *, natural: bool = False) -> None:
-        self._acceptor = acceptor
-        self._arcs = spoken.natural_arcs if natural else spoken.arcs
-        self._alive: dict[tuple[Q, Phase], bool] = {}
-        self._moves: dict[tuple[tuple[Q, Phase], str], tuple[Move[tuple[Q, Phase]], ...]] = {}
-        self.words = spoken.NUMBER_WORDS
-        self.max_values = 1 if natural else _MAX_READINGS
-
-    @property
-    def start(self) -> tuple[Q, Phase]:
-        """See `Reader`."""
-        return (self._acceptor.start, Phase.START)
-
-    def moves(self, configuration: tuple[Q, Phase], word: str) -> tuple[Move[tuple[Q, Phase]], ...]:
-        """See `Reader`. Remembered, for many nodes share a configuration."""
-        known = self._moves.get((configuration, word))
-        if known is None:
-            known = tuple(
-                move
-                for move in self._possible(configuration, word)
-                if self._is_alive(move.following)
-            )
-            if len(self._moves) >= _MAX_NODES:
-                self._moves.clear()
-            if word in self.words:
-                self._moves[configuration, word] = known
-        return known
-
-    def value(self, configuration: tuple[Q, Phase], digits: str) -> str | None:
-        """See `Reader`."""
-        hole = spoken.closing(configuration[1])
-        if hole is None or not self.complete(configuration):
-            return None
-        return digits + hole
-
-    def complete(self, configuration: tuple[Q, Phase]) -> bool:
-        """See `Reader`."""
-        closed = self._close(configuration)
-        return closed is not None and self._acceptor.accepts(closed)
-
-    def can_grow(self, configuration: tuple[Q, Phase]) -> bool:
-        """See `Reader`. What a reader moves to is alive, so any move at all means growth."""
-        return any(self.moves(configuration, word) for word in self.words)
-
-    def read_keys(self, keys: str) -> str | None:
-        """See `Reader`."""
-        return keys if digit_strings.accepts(self._acceptor, keys) else None
-
-    def keys_can_grow(self, keys: str) -> bool:
-        """See `Reader`."""
-        return digit_strings.can_grow(self._acceptor, keys)
-
-    def _possible(self, configuration: tuple[Q, Phase], word: str) -> list[Move[tuple[Q, Phase]]]:
-        state, phase = configuration
-        possible = []
-        for arc in self._arcs(phase, word):
-            following = digit_strings.run(self._acceptor, state, arc.digits)
-            if following is not None:
-                possible.append(Move((following, arc.phase), arc.digits, arc.cost))
-        return possible
-
-    def _close(self, configuration: tuple[Q, Phase]) -> Q | None:
-        """The acceptor's state once the open hole is closed with zeros."""
-        state, phase = configuration
-        hole = spoken.closing(phase)
-        return None if hole is None else digit_strings.run(self._acceptor, state, hole)
-
-    def _is_alive(self, configuration: tuple[Q, Phase]) -> bool:
-        """Whether some words complete this configuration.
-
-        If the open number can be closed at all, single digits can follow in any order, and the
-        acceptor promises that some of them succeed. Otherwise some word must fill the hole. That
-        search ends, because the words that extend one number never come round to the phase they
-        started from.
-        """
-        known = self._alive.get(configuration)
-        if known is None:
-            known = self._close(configuration) is not None or any(
-                self._is_alive(move.following)
-                for word in sorted(self.words)
-                for move in self._possible(configuration, word)
-                if move.following != configuration
-            )
-            if len(self._alive) >= _MAX_NODES:
-                self._alive.clear()
-            self._alive[configuration] = known
-        return known
-
-
-class BooleanReader:
-    """Yes or no, once or repeated ("no nope"); "not correct" is a no. Keys: 1 is yes, 2 is no.
-
-    Args:
-        natural: let words that are neither pass, for evaluation.
-    """
-
-    words = spoken.YES_WORDS | spoken.NO_WORDS | {spoken.NOT}
-    start = ""
-    max_values = 1
-    _keys = MappingProxyType({"1": "yes", "2": "no"})
-
-    def __init__(self, *, natural: bool = False) -> None:
-        self._natural = natural
-
-    def moves(self, configuration: str, word: str) -> tuple[Move[str], ...]:
-        """See `Reader`."""
-        following = spoken.boolean_step(configuration, word, natural=self._natural)
-        return () if following is None else (Move(following, "", 0),)
-
-    def value(self, configuration: str, digits: str) -> str | None:  # noqa: ARG002 - it writes none
-        """See `Reader`."""
-        return spoken.boolean_value(configuration, natural=self._natural)
-
-    def complete(self, configuration: str) -> bool:
-        """See `Reader`."""
-        return spoken.boolean_value(configuration, natural=self._natural) is not None
-
-    def can_grow(self, configuration: str) -> bool:
-        """See `Reader`: a second "yes" changes nothing."""
-        return not self.complete(configuration)
-
-    def read_keys(self, keys: str) -> str | None:
-        """See `Reader`."""
-        return self._keys.get(keys)
-
-    def keys_can_grow(self, keys: str) -> bool:
-        """See `Reader`."""
-        return keys == ""
 
 
 class Node:
@@ -287,7 +142,7 @@ class Automaton:
     def best_values(self, words: Sequence[str]) -> tuple[tuple[str, int], ...]:
         """Every accepted value of the words with its cost, best first, no duplicates.
 
-        Exact up to `_MAX_READINGS` per configuration: of equally placed readings the best are kept,
+        Exact up to `MAX_READINGS` per configuration: of equally placed readings the best are kept,
         as in Viterbi's algorithm.
         """
         found: dict[str, tuple[int, int]] = {}
@@ -300,7 +155,7 @@ class Automaton:
     def _node(self, configurations: frozenset[Placed]) -> Node:
         node = self._nodes.get(configurations)
         if node is None:
-            if len(self._nodes) >= _MAX_NODES:
+            if len(self._nodes) >= MAX_NODES:
                 self._nodes.clear()
             node = self._nodes[configurations] = Node(self, configurations)
         return node
@@ -329,8 +184,8 @@ def _values_of(reader: Reader[C], words: Sequence[str]) -> list[tuple[str, int]]
 
 
 def _cheapest(texts: dict[str, int]) -> dict[str, int]:
-    """The best `_MAX_READINGS` of the readings of one configuration."""
-    if len(texts) <= _MAX_READINGS:
+    """The best `MAX_READINGS` of the readings of one configuration."""
+    if len(texts) <= MAX_READINGS:
         return texts
     ranked = sorted(texts.items(), key=lambda item: (item[1], len(item[0]), item[0]))
-    return dict(ranked[:_MAX_READINGS])
+    return dict(ranked[:MAX_READINGS])

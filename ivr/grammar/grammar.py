@@ -19,21 +19,14 @@ Keys are the same question asked of another alphabet: `interpret_keys`, `keys_co
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ivr.errors import ConfigError
-from ivr.grammar.automaton import Automaton, BooleanReader, DigitReader, Node, Reader
-from ivr.grammar.digits import Length, Listed, Number
+from ivr.grammar.automaton import Automaton, Node, Reader
+from ivr.grammar.builtin import readers_of
 from ivr.grammar.words import OTHER
-
-# The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
-# has at most 34 characters); more is a slip of the pen in a flow, and would only slow the
-# automaton.
-MAX_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,88 +139,4 @@ def parse_grammar(uri: str) -> Grammar:
     Raises:
         ConfigError: what is wrong, and what would be right.
     """
-    readers: list[Reader[Any]] = []
-    for alternative in uri.split("|"):
-        readers.extend(_parse_alternative(alternative.strip(), uri))
-    return Grammar(uri, readers)
-
-
-def _parse_alternative(alternative: str, uri: str) -> list[Reader[Any]]:
-    head, _, query = alternative.partition("?")
-    scheme, _, name = head.partition(":")
-    if scheme != "builtin" or not name:
-        raise ConfigError(
-            f"grammar {uri!r}: {alternative!r} is not a grammar; write builtin:NAME "
-            f"with NAME one of {', '.join(_BUILTINS)}"
-        )
-    if name not in _BUILTINS:
-        raise ConfigError(f"grammar {uri!r}: {_unknown('builtin', name, _BUILTINS)}")
-    known, build = _BUILTINS[name]
-    parameters: dict[str, Any] = {}
-    for item in filter(None, (part.strip() for part in query.split(";"))):
-        key, equals, text = (part.strip() for part in item.partition("="))
-        if key not in known:
-            raise ConfigError(f"grammar {uri!r}: {_unknown('parameter', key, known, of=head)}")
-        if key in parameters:
-            raise ConfigError(f"grammar {uri!r}: {key} is given twice")
-        texts = [part.strip() for part in text.split(",")]
-        if not equals or not all(map(_is_number, texts)) or (len(texts) > 1 and key != "values"):
-            right = "a whole number" if key != "values" else "numbers separated by commas"
-            example = f"{key}=8" if key != "values" else "values=101,205"
-            raise ConfigError(f"grammar {uri!r}: {key} must be {right}, as in {example}")
-        parameters[key] = texts if key == "values" else int(text)
-    try:
-        return build(parameters)
-    except ValueError as error:
-        raise ConfigError(f"grammar {uri!r}: {error}") from None
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
-
-
-def _unknown(kind: str, name: str, known: Iterable[str], of: str = "") -> str:
-    names = list(known)
-    nearest = difflib.get_close_matches(name, names, n=1)
-    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
-    choice = ", ".join(names) if names else "none"
-    return f"unknown {kind} {name!r}{f' of {of}' if of else ''}{hint} (known: {choice})"
-
-
-def _build_digits(parameters: dict[str, Any]) -> list[Reader[Any]]:
-    if len(parameters) > 1 and {"length", "values"} & set(parameters):
-        raise ValueError("give either length, or minlength and maxlength, or values")
-    if "values" in parameters:
-        return [DigitReader(Listed(parameters["values"]))]
-    minimum = parameters.get("length", parameters.get("minlength", 1))
-    maximum = parameters.get("length", parameters.get("maxlength"))
-    if minimum < 1 or maximum == 0:
-        raise ValueError("an answer has at least 1 digit")
-    if max(minimum, maximum or 0) > MAX_DIGITS:
-        raise ValueError(f"an answer has at most {MAX_DIGITS} digits")
-    if maximum is not None and minimum > maximum:
-        raise ValueError(f"minlength {minimum} is more than maxlength {maximum}")
-    return [DigitReader(Length(minimum, maximum))]
-
-
-def _build_number(parameters: dict[str, Any]) -> list[Reader[Any]]:
-    minimum, maximum = parameters.get("min", 0), parameters.get("max")
-    if maximum is not None and minimum > maximum:
-        raise ValueError(f"min {minimum} is more than max {maximum}")
-    return [DigitReader(Number(minimum, maximum))]
-
-
-def _build_boolean(_: dict[str, Any]) -> list[Reader[Any]]:
-    return [BooleanReader()]
-
-
-def _build_natural(_: dict[str, Any]) -> list[Reader[Any]]:
-    return [DigitReader(Length(), natural=True), BooleanReader(natural=True)]
-
-
-_BUILTINS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], list[Reader[Any]]]]] = {
-    "digits": (("length", "minlength", "maxlength", "values"), _build_digits),
-    "number": (("min", "max"), _build_number),
-    "boolean": ((), _build_boolean),
-    "natural": ((), _build_natural),
-}
+    return Grammar(uri, readers_of(uri))

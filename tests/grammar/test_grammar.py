@@ -6,8 +6,9 @@ import pytest
 
 from ivr.errors import ConfigError
 from ivr.grammar import Grammar, State, parse_grammar, progress
-from ivr.grammar.automaton import Automaton, DigitReader
+from ivr.grammar.automaton import Automaton
 from ivr.grammar.digits import Length
+from ivr.grammar.readers import DigitReader
 
 EIGHT = parse_grammar("builtin:digits?length=8")
 THREE = parse_grammar("builtin:digits?length=3")
@@ -196,7 +197,7 @@ def test_nodes_do_not_depend_on_the_digits() -> None:
 
 def test_a_full_table_starts_anew_without_losing_states(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of a grammar is bounded; states in use go on working."""
-    monkeypatch.setattr("ivr.grammar.automaton._MAX_NODES", 3)
+    monkeypatch.setattr("ivr.grammar.automaton.MAX_NODES", 3)
     grammar = Grammar("test", [DigitReader(Length(8, 8))])
     state = grammar.start()
     for word in ["fifty", "one", "fifteen", "double", "oh", "twelve"]:

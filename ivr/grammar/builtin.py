@@ -1,0 +1,141 @@
+"""What a grammar URI may say: ``builtin:NAME?key=value;key=value``, and the readers it stands for.
+
+Theory of operation: a URI is cut into alternatives, an alternative into a name and parameters. Each
+parameter has a kind (a whole number, a list of numbers), which reads its text or says what it must
+be; each name has a builder, which turns its parameters into readers or says what does not fit
+together. Every mistake is one message with the cure, for it is the author of a flow who reads it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ivr.errors import ConfigError
+from ivr.grammar.automaton import Reader
+from ivr.grammar.digits import Length, Listed, Number
+from ivr.grammar.readers import BooleanReader, DigitReader
+
+# The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
+# has at most 34 characters); more is a slip of the pen in a flow, and would only slow the
+# automaton.
+MAX_DIGITS = 100
+
+Parameters = dict[str, Any]
+
+
+def readers_of(uri: str) -> list[Reader[Any]]:
+    """The readers of all alternatives of a grammar URI.
+
+    Raises:
+        ConfigError: what is wrong, and what would be right.
+    """
+    readers: list[Reader[Any]] = []
+    for alternative in uri.split("|"):
+        try:
+            readers.extend(_read_alternative(alternative.strip()))
+        except ValueError as error:
+            raise ConfigError(f"grammar {uri!r}: {error}") from None
+    return readers
+
+
+def _read_alternative(alternative: str) -> list[Reader[Any]]:
+    head, _, query = alternative.partition("?")
+    scheme, _, name = head.partition(":")
+    if scheme != "builtin" or not name:
+        raise ValueError(
+            f"{alternative!r} is not a grammar; write builtin:NAME "
+            f"with NAME one of {', '.join(_BUILTINS)}"
+        )
+    if name not in _BUILTINS:
+        raise ValueError(_unknown("builtin", name, _BUILTINS))
+    kinds, build = _BUILTINS[name]
+    parameters: Parameters = {}
+    for item in filter(None, (part.strip() for part in query.split(";"))):
+        key, _, text = (part.strip() for part in item.partition("="))
+        if key not in kinds:
+            raise ValueError(_unknown("parameter", key, kinds, of=head))
+        if key in parameters:
+            raise ValueError(f"{key} is given twice")
+        kind = kinds[key]
+        value = kind.read(text)
+        if value is None:
+            raise ValueError(f"{key} must be {kind.meaning}, as in {key}={kind.example}")
+        parameters[key] = value
+    return build(parameters)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], of: str = "") -> str:
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
+    choice = ", ".join(names) if names else "none"
+    return f"unknown {kind} {name!r}{f' of {of}' if of else ''}{hint} (known: {choice})"
+
+
+class _Kind(NamedTuple):
+    """How to read a parameter (None where its text is no such thing), and what it must be."""
+
+    read: Callable[[str], Any]
+    meaning: str
+    example: str
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if _is_number(text) else None
+
+
+def _numbers(text: str) -> list[str] | None:
+    parts = [part.strip() for part in text.split(",")]
+    return parts if all(map(_is_number, parts)) else None
+
+
+_COUNT = _Kind(_whole_number, "a whole number", "8")
+_LIST = _Kind(_numbers, "numbers separated by commas", "101,205")
+
+
+def _digits(parameters: Parameters) -> list[Reader[Any]]:
+    if len(parameters) > 1 and {"length", "values"} & set(parameters):
+        raise ValueError("give either length, or minlength and maxlength, or values")
+    if "values" in parameters:
+        return [DigitReader(Listed(parameters["values"]))]
+    minimum: int = parameters.get("length", parameters.get("minlength", 1))
+    maximum: int | None = parameters.get("length", parameters.get("maxlength"))
+    if minimum < 1 or maximum == 0:
+        raise ValueError("an answer has at least 1 digit")
+    if max(minimum, maximum or 0) > MAX_DIGITS:
+        raise ValueError(f"an answer has at most {MAX_DIGITS} digits")
+    if maximum is not None and minimum > maximum:
+        raise ValueError(f"minlength {minimum} is more than maxlength {maximum}")
+    return [DigitReader(Length(minimum, maximum))]
+
+
+def _number(parameters: Parameters) -> list[Reader[Any]]:
+    minimum, maximum = parameters.get("min", 0), parameters.get("max")
+    if maximum is not None and minimum > maximum:
+        raise ValueError(f"min {minimum} is more than max {maximum}")
+    return [DigitReader(Number(minimum, maximum))]
+
+
+def _boolean(_: Parameters) -> list[Reader[Any]]:
+    return [BooleanReader()]
+
+
+def _natural(_: Parameters) -> list[Reader[Any]]:
+    return [DigitReader(Length(), natural=True), BooleanReader(natural=True)]
+
+
+_BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[Any]]]]] = {
+    "digits": (
+        {"length": _COUNT, "minlength": _COUNT, "maxlength": _COUNT, "values": _LIST},
+        _digits,
+    ),
+    "number": ({"min": _COUNT, "max": _COUNT}, _number),
+    "boolean": ({}, _boolean),
+    "natural": ({}, _natural),
+}
