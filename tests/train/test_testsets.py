@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("scipy")
+
 from ivr.audio.wav import read_speech
 from ivr.errors import ConfigError
 from ivr.train import testsets
