@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 from ivr.errors import ConfigError
 from ivr.grammar.automaton import Reader
+from ivr.grammar.checks import CHECKS, CHECKS_BY_LENGTH
 from ivr.grammar.digits import Length, Listed, Number
 from ivr.grammar.readers import BooleanReader, DigitReader
+from ivr.grammar.table import compile_rules
 
 # The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
 # has at most 34 characters); more is a slip of the pen in a flow, and would only slow the
@@ -96,23 +98,50 @@ def _numbers(text: str) -> list[str] | None:
 
 
 _COUNT = _Kind(_whole_number, "a whole number", "8")
+_CHECK = _Kind(lambda text: text or None, "the name of a check digit", "luhn")
 _LIST = _Kind(_numbers, "numbers separated by commas", "101,205")
 
 
 def _digits(parameters: Parameters) -> list[Reader[Any]]:
-    if len(parameters) > 1 and {"length", "values"} & set(parameters):
-        raise ValueError("give either length, or minlength and maxlength, or values")
+    if len(parameters) > 1 and "values" in parameters:
+        raise ValueError("values says all there is to say; leave out the other parameters")
     if "values" in parameters:
         return [DigitReader(Listed(parameters["values"]))]
-    minimum: int = parameters.get("length", parameters.get("minlength", 1))
-    maximum: int | None = parameters.get("length", parameters.get("maxlength"))
+    minimum, maximum = _lengths(parameters)
+    check = parameters.get("check")
+    if check is None:
+        return [DigitReader(Length(minimum, maximum))]
+    if check in CHECKS:
+        tables = [compile_rules(Length(minimum, maximum), CHECKS[check]())]
+    elif check in CHECKS_BY_LENGTH:
+        if maximum is None:
+            raise ValueError(f"check={check} needs length or maxlength, for it counts from the end")
+        by_length = CHECKS_BY_LENGTH[check]
+        lengths = range(minimum, maximum + 1)
+        tables = [compile_rules(Length(length, length), by_length(length)) for length in lengths]
+    else:
+        raise ValueError(_unknown("check", check, [*CHECKS, *CHECKS_BY_LENGTH]))
+    readers: list[Reader[Any]] = [DigitReader(table) for table in tables if table is not None]
+    if not readers:
+        raise ValueError(f"no digits fulfil {' and '.join(parameters)} together; leave one out")
+    return readers
+
+
+def _lengths(parameters: Parameters) -> tuple[int, int | None]:
+    """The shortest and the longest answer in digits."""
+    if "length" in parameters:
+        if {"minlength", "maxlength"} & set(parameters):
+            raise ValueError("give either length, or minlength and maxlength")
+        minimum = maximum = parameters["length"]
+    else:
+        minimum, maximum = parameters.get("minlength", 1), parameters.get("maxlength")
     if minimum < 1 or maximum == 0:
         raise ValueError("an answer has at least 1 digit")
     if max(minimum, maximum or 0) > MAX_DIGITS:
         raise ValueError(f"an answer has at most {MAX_DIGITS} digits")
     if maximum is not None and minimum > maximum:
         raise ValueError(f"minlength {minimum} is more than maxlength {maximum}")
-    return [DigitReader(Length(minimum, maximum))]
+    return minimum, maximum
 
 
 def _number(parameters: Parameters) -> list[Reader[Any]]:
@@ -132,7 +161,13 @@ def _natural(_: Parameters) -> list[Reader[Any]]:
 
 _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[Any]]]]] = {
     "digits": (
-        {"length": _COUNT, "minlength": _COUNT, "maxlength": _COUNT, "values": _LIST},
+        {
+            "length": _COUNT,
+            "minlength": _COUNT,
+            "maxlength": _COUNT,
+            "check": _CHECK,
+            "values": _LIST,
+        },
         _digits,
     ),
     "number": ({"min": _COUNT, "max": _COUNT}, _number),

@@ -20,6 +20,8 @@ from typing import Protocol, TypeVar
 
 Q = TypeVar("Q", bound=Hashable)
 
+DIGITS = "0123456789"
+
 
 class Acceptor(Protocol[Q]):
     """A deterministic automaton over the digits ``"0"``..``"9"``; states are small and hashable."""
@@ -54,13 +56,11 @@ def accepts(acceptor: Acceptor[Q], digits: str) -> bool:
 def can_grow(acceptor: Acceptor[Q], digits: str) -> bool:
     """Whether more digits could make the string acceptable (again)."""
     state = _run_keys(acceptor, digits)
-    return state is not None and any(
-        acceptor.step(state, digit) is not None for digit in "0123456789"
-    )
+    return state is not None and any(acceptor.step(state, digit) is not None for digit in DIGITS)
 
 
 def _run_keys(acceptor: Acceptor[Q], keys: str) -> Q | None:
-    if not all(key in "0123456789" for key in keys):
+    if not all(key in DIGITS for key in keys):
         return None
     return run(acceptor, acceptor.start, keys)
 
