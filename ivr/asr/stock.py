@@ -6,9 +6,9 @@ to the grammar (`ivr.asr.piece_search`). Spellings of one value are one answer (
 Its probability is the share that it has among the answers, times that of an answer having been said
 at all; the rest is the empty answer's: silence, and speech that the question does not accept.
 
-    encoder.onnx    features [1, n_mels, 3000] -> keys [layers, heads, d_head, n_frames] and values
-                    [layers, heads, n_frames, d_head] of the decoder's attention to the recording
-    decoder.onnx    tokens [rows], keys, values, past_keys and past_values [layers, heads, rows,
+    encoder.onnx    features [1, n_mels, 3000] -> keys_N [heads, d_head, n_frames] and values_N
+                    [heads, n_frames, d_head]: what layer N of the decoder attends to
+    decoder.onnx    tokens [rows], keys_N, values_N, past_keys and past_values [layers, heads, rows,
                     n_past, d_head] -> log_probs [rows, n_pieces], and the past with this step in it
 """
 
@@ -42,20 +42,18 @@ class StockDecoder:
 
     Args:
         session: decoder.onnx.
-        keys, values: what the encoder gave.
+        heard: what the encoder gave, by name.
 
     State: the keys and values of the pieces that each row was fed.
     """
 
     def __init__(
-        self,
-        session: onnxruntime.InferenceSession,
-        keys: NDArray[np.float32],
-        values: NDArray[np.float32],
+        self, session: onnxruntime.InferenceSession, heard: dict[str, NDArray[np.float32]]
     ) -> None:
-        self._session, self._keys, self._values = session, keys, values
-        layers, heads, d_head, _ = keys.shape
-        self._past_keys = self._past_values = np.zeros((layers, heads, 1, 0, d_head), np.float32)
+        self._session, self._heard = session, heard
+        heads, _, d_head = heard["values_0"].shape
+        nothing = np.zeros((len(heard) // 2, heads, 1, 0, d_head), np.float32)
+        self._past_keys = self._past_values = nothing
 
     def step(self, pieces: list[int], parents: list[int]) -> NDArray[np.float32]:
         """See `ivr.asr.piece_search.Decoder`."""
@@ -63,8 +61,7 @@ class StockDecoder:
             None,
             {
                 "tokens": np.array(pieces, np.int64),
-                "keys": self._keys,
-                "values": self._values,
+                **self._heard,
                 "past_keys": self._past_keys[:, :, parents],
                 "past_values": self._past_values[:, :, parents],
             },
@@ -106,8 +103,9 @@ class StockEngine:
 
     def encode(self, features: NDArray[np.float32]) -> StockDecoder:
         """A decoder over a recording with these features."""
-        keys, values = self._encoder.run(None, {"features": features[None]})
-        return StockDecoder(self._decoder, keys, values)
+        names = [output.name for output in self._encoder.get_outputs()]
+        heard = self._encoder.run(names, {"features": features[None]})
+        return StockDecoder(self._decoder, dict(zip(names, heard, strict=True)))
 
     def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
         """Recognises one utterance.

@@ -81,19 +81,19 @@ class _Encoder(nn.Module):
         self.first = Convolution(self.encoder.conv1)
         self.second = Convolution(self.encoder.conv2)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
         states = functional.gelu(self.first(features.transpose(1, 2)))
         states = functional.gelu(self.second(states)) + self.encoder.embed_positions.weight
         for layer in self.encoder.layers:
             out: Any = layer(states, None)
             states = out[0] if isinstance(out, tuple) else out
         states = self.encoder.layer_norm(states)[0]
-        keys, values = [], []
+        heard = []
         for layer in self.layers:
             attention = layer.encoder_attn
-            keys.append(_by_head(attention.k_proj(states), attention.num_heads).transpose(1, 2))
-            values.append(_by_head(attention.v_proj(states), attention.num_heads))
-        return torch.stack(keys), torch.stack(values)
+            heard.append(_by_head(attention.k_proj(states), attention.num_heads).transpose(1, 2))
+            heard.append(_by_head(attention.v_proj(states), attention.num_heads))
+        return tuple(heard)
 
 
 def _by_head(projected: Tensor, heads: int) -> Tensor:
@@ -111,7 +111,7 @@ class _Decoder(nn.Module):
         self.table = self.decoder.embed_tokens.weight.detach()[pieces]
 
     def forward(
-        self, tokens: Tensor, keys: Tensor, values: Tensor, past_keys: Tensor, past_values: Tensor
+        self, tokens: Tensor, past_keys: Tensor, past_values: Tensor, *heard: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         place = torch.arange(past_keys.shape[3] + 1)[-1:]
         hidden = self.table[tokens] + self.decoder.embed_positions.weight[place]
@@ -127,16 +127,17 @@ class _Decoder(nn.Module):
                 )
             )
             asked = _by_head(own.q_proj(normed) * own.scaling, own.num_heads)[:, :, None]
-            heard = torch.softmax(asked @ key.transpose(2, 3), dim=-1) @ value
-            hidden = hidden + own.out_proj(_joined(heard[:, :, 0]))
+            answer = torch.softmax(asked @ key.transpose(2, 3), dim=-1) @ value
+            hidden = hidden + own.out_proj(_joined(answer[:, :, 0]))
             grown_keys.append(key)
             grown_values.append(value)
 
             across = layer.encoder_attn
             normed = layer.encoder_attn_layer_norm(hidden)
             asked = _by_head(across.q_proj(normed) * across.scaling, across.num_heads)
-            heard = torch.softmax(asked @ keys[number], dim=-1) @ values[number]
-            hidden = hidden + across.out_proj(_joined(heard))
+            keys, values = heard[2 * number : 2 * number + 2]
+            answer = torch.softmax(asked @ keys, dim=-1) @ values
+            hidden = hidden + across.out_proj(_joined(answer))
 
             normed = layer.final_layer_norm(hidden)
             hidden = hidden + layer.fc2(functional.gelu(layer.fc1(normed)))
@@ -191,15 +192,18 @@ def export_stock(base: str, folder: Path, name: str = "") -> None:
     numbers, pieces = _pieces_of(base, tokenizer, config.vocab_size)
     heads = config.decoder_attention_heads
     d_head, n_frames = config.d_model // heads, config.max_source_positions
-    across = (config.decoder_layers, heads)
-    past = torch.zeros(*across, 3, 2, d_head)
+    past = torch.zeros(config.decoder_layers, heads, 3, 2, d_head)
+    heard = {}
+    for layer in range(config.decoder_layers):
+        heard[f"keys_{layer}"] = torch.zeros(heads, d_head, n_frames)
+        heard[f"values_{layer}"] = torch.zeros(heads, n_frames, d_head)
     any_past = {2: "rows", 3: "past"}
     folder.mkdir(parents=True, exist_ok=True)
     write_graph(
         folder / "encoder.onnx",
         _Encoder(stock),
         {"features": torch.zeros(1, config.num_mel_bins, 2 * n_frames)},
-        ["keys", "values"],
+        list(heard),
         {},
     )
     write_graph(
@@ -207,10 +211,9 @@ def export_stock(base: str, folder: Path, name: str = "") -> None:
         _Decoder(stock, numbers),
         {
             "tokens": torch.zeros(3, dtype=torch.long),
-            "keys": torch.zeros(*across, d_head, n_frames),
-            "values": torch.zeros(*across, n_frames, d_head),
             "past_keys": past,
             "past_values": past.clone(),
+            **heard,
         },
         ["log_probs", "new_keys", "new_values"],
         {
