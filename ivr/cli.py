@@ -381,13 +381,40 @@ def calibrate(
 def bench(
     model: Model = None,
     seconds: Annotated[float, typer.Option(help="Length of the answer.")] = 3.0,
-    repeats: Annotated[int, typer.Option(help="Timed runs.")] = 200,
+    repeats: Annotated[int, typer.Option(help="Timed runs.", min=1)] = 200,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Race models and engines, whisper-small's shape too."),
+    ] = False,
+    cache: Annotated[
+        OptionalPath,
+        typer.Option(help="Keep what --compare builds (3 GB) here; a temporary folder by default."),
+    ] = None,
+    out: Annotated[OptionalPath, typer.Option(help="Write the result to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Time each stage of the path for one answer, on one core."""
-    from ivr.bench import run_bench
+    r"""Time each stage of the path for one answer, on one core; or compare engines over it.
 
-    raise typer.Exit(run_bench(model, seconds=seconds, repeats=repeats, json_output=as_json))
+    --compare needs the train extra, and CTranslate2 for all of it: pip install 'ivr\[bench]'.
+    """
+    from ivr.bench import GRAMMAR, run_bench, run_race, spoken_answer
+
+    if not compare:
+        status = run_bench(model, seconds=seconds, repeats=repeats, out=out, json_output=as_json)
+        raise typer.Exit(status)
+    with _extra("bench", "comparing"):
+        from ivr.train.contenders import open_field
+    with open_field(model, spoken_answer(seconds), GRAMMAR, cache) as field:
+        status = run_race(
+            model,
+            field.entries,
+            field.left_out,
+            seconds=seconds,
+            repeats=repeats,
+            out=out,
+            json_output=as_json,
+        )
+    raise typer.Exit(status)
 
 
 model_app = typer.Typer(help="What is known of a model.", no_args_is_help=True)

@@ -137,8 +137,12 @@ class Engine:
         for row, ids in enumerate(candidates):
             tokens[row, 1 : len(ids) + 1] = ids
             mask[row, : len(ids) + 1] = 1.0
+        return np.asarray(self.score(states, tokens) * mask, dtype=np.float32)
+
+    def score(self, states: NDArray[np.float32], tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Log-probability [rows, n - 1] of each of the tokens [rows, n] after those before it."""
         (scores,) = self._decoder.run(None, {"states": states, "tokens": tokens})
-        return np.asarray(scores * mask, dtype=np.float32)
+        return np.asarray(scores, dtype=np.float32)
 
     def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
         """Recognises one utterance.
