@@ -16,8 +16,9 @@ from ivr.errors import ConfigError
 from ivr.grammar.automaton import Reader
 from ivr.grammar.checks import CHECKS, CHECKS_BY_LENGTH
 from ivr.grammar.digits import Length, Listed, Number
+from ivr.grammar.pattern import Pattern
 from ivr.grammar.readers import BooleanReader, DigitReader
-from ivr.grammar.table import compile_rules
+from ivr.grammar.table import Rule, compile_rules
 
 # The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
 # has at most 34 characters); more is a slip of the pen in a flow, and would only slow the
@@ -34,12 +35,24 @@ def readers_of(uri: str) -> list[Reader[Any]]:
         ConfigError: what is wrong, and what would be right.
     """
     readers: list[Reader[Any]] = []
-    for alternative in uri.split("|"):
+    for alternative in _alternatives(uri):
         try:
             readers.extend(_read_alternative(alternative.strip()))
         except ValueError as error:
             raise ConfigError(f"grammar {uri!r}: {error}") from None
     return readers
+
+
+def _alternatives(uri: str) -> list[str]:
+    """The parts of a URI between ``|``; one inside the brackets of a pattern is the pattern's."""
+    parts, depth = [""], 0
+    for character in uri:
+        depth += (character in "([") - (character in ")]")
+        if character == "|" and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def _read_alternative(alternative: str) -> list[Reader[Any]]:
@@ -98,6 +111,8 @@ def _numbers(text: str) -> list[str] | None:
 
 
 _COUNT = _Kind(_whole_number, "a whole number", "8")
+_PREFIX = _Kind(_numbers, "numbers separated by commas", "4155,62")
+_PATTERN = _Kind(lambda text: text or None, "a regular expression over digits", "4[0-46]{7}")
 _CHECK = _Kind(lambda text: text or None, "the name of a check digit", "luhn")
 _LIST = _Kind(_numbers, "numbers separated by commas", "101,205")
 
@@ -108,19 +123,26 @@ def _digits(parameters: Parameters) -> list[Reader[Any]]:
     if "values" in parameters:
         return [DigitReader(Listed(parameters["values"]))]
     minimum, maximum = _lengths(parameters)
+    rules: list[Rule[Any]] = []
+    if "prefix" in parameters:
+        rules.append(Pattern(f"({'|'.join(parameters['prefix'])})[0-9]*"))
+    if "pattern" in parameters:
+        rules.append(Pattern(parameters["pattern"]))
     check = parameters.get("check")
-    if check is None:
+    if check is None and not rules:
         return [DigitReader(Length(minimum, maximum))]
-    if check in CHECKS:
-        tables = [compile_rules(Length(minimum, maximum), CHECKS[check]())]
-    elif check in CHECKS_BY_LENGTH:
+    if check in CHECKS_BY_LENGTH:
         if maximum is None:
             raise ValueError(f"check={check} needs length or maxlength, for it counts from the end")
         by_length = CHECKS_BY_LENGTH[check]
         lengths = range(minimum, maximum + 1)
-        tables = [compile_rules(Length(length, length), by_length(length)) for length in lengths]
+        tables = [compile_rules(Length(n, n), by_length(n), *rules) for n in lengths]
     else:
-        raise ValueError(_unknown("check", check, [*CHECKS, *CHECKS_BY_LENGTH]))
+        if check in CHECKS:
+            rules.append(CHECKS[check]())
+        elif check is not None:
+            raise ValueError(_unknown("check", check, [*CHECKS, *CHECKS_BY_LENGTH]))
+        tables = [compile_rules(Length(minimum, maximum), *rules)]
     readers: list[Reader[Any]] = [DigitReader(table) for table in tables if table is not None]
     if not readers:
         raise ValueError(f"no digits fulfil {' and '.join(parameters)} together; leave one out")
@@ -165,6 +187,8 @@ _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[
             "length": _COUNT,
             "minlength": _COUNT,
             "maxlength": _COUNT,
+            "prefix": _PREFIX,
+            "pattern": _PATTERN,
             "check": _CHECK,
             "values": _LIST,
         },

@@ -131,10 +131,10 @@ class Grammar:
 def parse_grammar(uri: str) -> Grammar:
     """The grammar of a URI in the manner of VoiceXML's builtin grammars.
 
-    ``builtin:digits`` takes ``length``, or ``minlength`` and ``maxlength``, or ``values`` (the
-    allowed ones, separated by commas); ``builtin:number`` takes ``min`` and ``max``, both included;
-    ``builtin:boolean`` and ``builtin:natural`` (any number or yes/no by its natural reading) take
-    nothing. Parameters follow a ``?``, separated by ``;``. Alternatives are joined by ``|``.
+    Args:
+        uri: alternatives joined by ``|``, each a name and parameters, such as
+            ``builtin:digits?length=16;check=luhn``; docs/reference/flow.md lists them all, and
+            ``builtin:natural`` is any number or yes/no by its natural reading.
 
     Raises:
         ConfigError: what is wrong, and what would be right.

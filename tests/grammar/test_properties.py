@@ -34,6 +34,9 @@ ORACLES = {
     "builtin:boolean": r"yes|no",
     "builtin:natural": r"\d+|yes|no",
     "builtin:digits?length=4|builtin:boolean": r"\d{4}|yes|no",
+    "builtin:digits?minlength=3;maxlength=5;prefix=41,509": r"41\d{1,3}|509\d{0,2}",
+    "builtin:digits?pattern=(4|50)[^0-4]?1*": r"(4|50)[^0-4]?1*",
+    "builtin:digits?length=6;pattern=(12|3)*;prefix=1": r"1(?=.{5}$)2(12|3)*",
     "builtin:digits?values=7,70,705,4155,41550": r"7|70|705|4155|41550",
 }
 GRAMMARS = st.sampled_from([parse_grammar(uri) for uri in ORACLES])
