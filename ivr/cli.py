@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr import __version__
+from ivr.asr.threads import keep_to_one_thread
 from ivr.errors import ConfigError, IvrError
 
 app = typer.Typer(
@@ -434,6 +435,7 @@ def info(model: Model = None, as_json: Json = False) -> None:
 
 def main() -> None:
     """The `ivr` command: an expected error is one message and a status, never a traceback."""
+    keep_to_one_thread()  # before any command loads numpy
     try:
         app()
     except IvrError as error:

@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.asr.threads import keep_to_one_thread
 from ivr.errors import ModelError, Overloaded
 from ivr.recognition import Recognition
 
@@ -86,10 +87,7 @@ class _Worker:
             BrokenProcessPool: the process died.
             TimeoutError: it did not finish.
         """
-        # Workers inherit the environment, and numpy's linear algebra reads these when it loads:
-        # threads of its own in every worker would fight over the cores that the workers share.
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ.setdefault(name, "1")
+        keep_to_one_thread()
         # fork would copy the event loop's sockets and locks into the workers.
         spawn = multiprocessing.get_context("spawn")
         arguments = (self._folder,)
