@@ -13,17 +13,23 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ivr.errors import ConfigError
+from ivr.grammar.amounts import amount_readers
 from ivr.grammar.automaton import Reader
 from ivr.grammar.checks import CHECKS, CHECKS_BY_LENGTH
+from ivr.grammar.dates import ORDERS, date_reader, expiry_reader
 from ivr.grammar.digits import Length, Listed, Number
 from ivr.grammar.pattern import Pattern
+from ivr.grammar.phones import COUNTRIES, phone_reader
 from ivr.grammar.readers import BooleanReader, DigitReader
+from ivr.grammar.speech import NATURAL
 from ivr.grammar.table import Rule, compile_rules
 
 # The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
 # has at most 34 characters); more is a slip of the pen in a flow, and would only slow the
 # automaton.
 MAX_DIGITS = 100
+# What years a date can have; a calendar of many centuries is a slip as well.
+MAX_YEARS = 300
 
 Parameters = dict[str, Any]
 
@@ -110,11 +116,29 @@ def _numbers(text: str) -> list[str] | None:
     return parts if all(map(_is_number, parts)) else None
 
 
+def _cents(text: str) -> int | None:
+    whole, point, cents = text.partition(".")
+    right = _is_number(whole) and (not point or (_is_number(cents) and len(cents) == 2))
+    return int(whole + (cents or "00")) if right else None
+
+
+def _one_of(*names: str) -> _Kind:
+    def read(text: str) -> str | None:
+        return text if text in names else None
+
+    return _Kind(read, " or ".join(names), names[0])
+
+
 _COUNT = _Kind(_whole_number, "a whole number", "8")
 _PREFIX = _Kind(_numbers, "numbers separated by commas", "4155,62")
 _PATTERN = _Kind(lambda text: text or None, "a regular expression over digits", "4[0-46]{7}")
 _CHECK = _Kind(lambda text: text or None, "the name of a check digit", "luhn")
 _LIST = _Kind(_numbers, "numbers separated by commas", "101,205")
+
+_MONEY = _Kind(_cents, "dollars, with two digits of cents or none", "499.99")
+_YEAR = _Kind(_whole_number, "a whole number", "1925")
+_ORDER = _one_of(*ORDERS)
+_COUNTRY = _one_of(*COUNTRIES)
 
 
 def _digits(parameters: Parameters) -> list[Reader[Any]]:
@@ -173,12 +197,38 @@ def _number(parameters: Parameters) -> list[Reader[Any]]:
     return [DigitReader(Number(minimum, maximum))]
 
 
+def _expiry(_: Parameters) -> list[Reader[Any]]:
+    return [expiry_reader()]
+
+
+def _date(parameters: Parameters) -> list[Reader[Any]]:
+    first, last = parameters.get("minyear", 1900), parameters.get("maxyear", 2099)
+    if not 1000 <= first <= last <= 9999:
+        raise ValueError(
+            f"minyear {first} to maxyear {last} must be years of four digits, in order"
+        )
+    if last - first >= MAX_YEARS:
+        raise ValueError(f"minyear {first} to maxyear {last} must be {MAX_YEARS} years at most")
+    return [date_reader(parameters.get("order", "mdy"), range(first, last + 1))]
+
+
+def _phone(_: Parameters) -> list[Reader[Any]]:
+    return [phone_reader()]
+
+
+def _amount(parameters: Parameters) -> list[Reader[Any]]:
+    minimum, maximum = parameters.get("min", 0), parameters.get("max")
+    if maximum is not None and minimum > maximum:
+        raise ValueError(f"min {minimum / 100:.2f} is more than max {maximum / 100:.2f}")
+    return [*amount_readers(minimum, maximum)]
+
+
 def _boolean(_: Parameters) -> list[Reader[Any]]:
     return [BooleanReader()]
 
 
 def _natural(_: Parameters) -> list[Reader[Any]]:
-    return [DigitReader(Length(), natural=True), BooleanReader(natural=True)]
+    return [DigitReader(Length(), speech=NATURAL), BooleanReader(natural=True)]
 
 
 _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[Any]]]]] = {
@@ -195,6 +245,10 @@ _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[
         _digits,
     ),
     "number": ({"min": _COUNT, "max": _COUNT}, _number),
+    "amount": ({"min": _MONEY, "max": _MONEY}, _amount),
+    "date": ({"order": _ORDER, "minyear": _YEAR, "maxyear": _YEAR}, _date),
+    "expiry": ({}, _expiry),
+    "phone": ({"country": _COUNTRY}, _phone),
     "boolean": ({}, _boolean),
     "natural": ({}, _natural),
 }

@@ -47,20 +47,20 @@ def run(acceptor: Acceptor[Q], state: Q, digits: str) -> Q | None:
     return following
 
 
-def accepts(acceptor: Acceptor[Q], digits: str) -> bool:
-    """Whether the whole string is acceptable; keys other than digits are not."""
-    state = _run_keys(acceptor, digits)
+def accepts(acceptor: Acceptor[Q], keys: str, symbols: str = DIGITS) -> bool:
+    """Whether the whole string is acceptable; keys other than the symbols are not."""
+    state = _run_keys(acceptor, keys, symbols)
     return state is not None and acceptor.accepts(state)
 
 
-def can_grow(acceptor: Acceptor[Q], digits: str) -> bool:
-    """Whether more digits could make the string acceptable (again)."""
-    state = _run_keys(acceptor, digits)
-    return state is not None and any(acceptor.step(state, digit) is not None for digit in DIGITS)
+def can_grow(acceptor: Acceptor[Q], keys: str, symbols: str = DIGITS) -> bool:
+    """Whether more symbols could make the string acceptable (again)."""
+    state = _run_keys(acceptor, keys, symbols)
+    return state is not None and any(acceptor.step(state, symbol) is not None for symbol in symbols)
 
 
-def _run_keys(acceptor: Acceptor[Q], keys: str) -> Q | None:
-    if not all(key in DIGITS for key in keys):
+def _run_keys(acceptor: Acceptor[Q], keys: str, symbols: str) -> Q | None:
+    if not all(key in symbols for key in keys):
         return None
     return run(acceptor, acceptor.start, keys)
 

@@ -1,41 +1,72 @@
 """The alternatives of a grammar: digits in any grouping, or yes and no.
 
-Theory of operation: a reader joins two machines. The words machine (`ivr.grammar.words`) writes the
-digits of every reading; an acceptor (`ivr.grammar.digits`) says which digits may follow. A
-configuration is the pair of their states, and it is alive while some words complete it: that is
-searched once and remembered. The automaton (`ivr.grammar.automaton`) walks all of them at once.
+Theory of operation: a reader joins two machines. The words machine (`ivr.grammar.words`, by way of
+`ivr.grammar.speech`) writes the digits of every reading; an acceptor (`ivr.grammar.digits`) says
+which digits may follow. A configuration is the pair of their states, and it is alive while some
+words complete it: that is searched once and remembered. The automaton (`ivr.grammar.automaton`)
+walks all of them at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ivr.grammar import digits as digit_strings
 from ivr.grammar import words as spoken
 from ivr.grammar.automaton import MAX_NODES, MAX_READINGS, Move
-from ivr.grammar.digits import Acceptor
+from ivr.grammar.digits import DIGITS, Acceptor
+from ivr.grammar.speech import NATURAL, PLAIN, Speech
 from ivr.grammar.words import Phase
 
 Q = TypeVar("Q", bound=Hashable)
+
+
+class Written(NamedTuple):
+    """Strings that an answer may be written as, spoken or keyed, and what they are worth.
+
+    Attributes:
+        acceptor: which strings.
+        value: from a string to the canonical value.
+        symbols: what the strings are made of.
+    """
+
+    acceptor: Acceptor[Any]
+    value: Callable[[str], str] = str
+    symbols: str = DIGITS
 
 
 class DigitReader(Generic[Q]):
     """Digits spoken in any grouping, accepted by an automaton over digit strings.
 
     Args:
-        acceptor: which digit strings are accepted.
-        natural: take every word, as `ivr.grammar.words.natural_reading` does; for evaluation.
+        acceptor: which strings are accepted of those that the words write.
+        speech: how words are written down.
+        value: from an accepted string to the canonical value.
+        cost: of reading an answer so at all, over other alternatives.
+        keys: the forms of a keyed answer; by default the strings of `acceptor`.
     """
 
-    def __init__(self, acceptor: Acceptor[Q], *, natural: bool = False) -> None:
+    def __init__(
+        self,
+        acceptor: Acceptor[Q],
+        *,
+        speech: Speech = PLAIN,
+        value: Callable[[str], str] = str,
+        cost: int = 0,
+        keys: Sequence[Written] | None = None,
+    ) -> None:
         self._acceptor = acceptor
-        self._arcs = spoken.natural_arcs if natural else spoken.arcs
+        self._speech = speech
+        self._value = value
+        self._cost = cost
+        self._keys = (Written(acceptor, value),) if keys is None else tuple(keys)
         self._alive: dict[tuple[Q, Phase], bool] = {}
         self._moves: dict[tuple[tuple[Q, Phase], str], tuple[Move[tuple[Q, Phase]], ...]] = {}
-        self.words = spoken.NUMBER_WORDS
-        self.max_values = 1 if natural else MAX_READINGS
+        self._words = sorted(speech.words)
+        self.words = speech.words
+        self.max_values = 1 if speech is NATURAL else MAX_READINGS
 
     @property
     def start(self) -> tuple[Q, Phase]:
@@ -62,7 +93,7 @@ class DigitReader(Generic[Q]):
         hole = spoken.closing(configuration[1])
         if hole is None or not self.complete(configuration):
             return None
-        return digits + hole
+        return self._value(digits + hole)
 
     def complete(self, configuration: tuple[Q, Phase]) -> bool:
         """See `Reader`."""
@@ -75,19 +106,25 @@ class DigitReader(Generic[Q]):
 
     def read_keys(self, keys: str) -> str | None:
         """See `Reader`."""
-        return keys if digit_strings.accepts(self._acceptor, keys) else None
+        for acceptor, value, symbols in self._keys:
+            if digit_strings.accepts(acceptor, keys, symbols):
+                return value(keys)
+        return None
 
     def keys_can_grow(self, keys: str) -> bool:
         """See `Reader`."""
-        return digit_strings.can_grow(self._acceptor, keys)
+        return any(
+            digit_strings.can_grow(acceptor, keys, symbols) for acceptor, _, symbols in self._keys
+        )
 
     def _possible(self, configuration: tuple[Q, Phase], word: str) -> list[Move[tuple[Q, Phase]]]:
         state, phase = configuration
         possible = []
-        for arc in self._arcs(phase, word):
+        base = self._cost if phase is Phase.START else 0
+        for arc in self._speech.arcs(phase, word):
             following = digit_strings.run(self._acceptor, state, arc.digits)
             if following is not None:
-                possible.append(Move((following, arc.phase), arc.digits, arc.cost))
+                possible.append(Move((following, arc.phase), arc.digits, base + arc.cost))
         return possible
 
     def _close(self, configuration: tuple[Q, Phase]) -> Q | None:
@@ -97,25 +134,40 @@ class DigitReader(Generic[Q]):
         return None if hole is None else digit_strings.run(self._acceptor, state, hole)
 
     def _is_alive(self, configuration: tuple[Q, Phase]) -> bool:
-        """Whether some words complete this configuration.
-
-        If the open number can be closed at all, single digits can follow in any order, and the
-        acceptor promises that some of them succeed. Otherwise some word must fill the hole. That
-        search ends, because the words that extend one number never come round to the phase they
-        started from.
-        """
+        """Whether some words complete this configuration: a search for one that is settled."""
         known = self._alive.get(configuration)
-        if known is None:
-            known = self._close(configuration) is not None or any(
-                self._is_alive(move.following)
-                for word in sorted(self.words)
-                for move in self._possible(configuration, word)
-                if move.following != configuration
-            )
-            if len(self._alive) >= MAX_NODES:
-                self._alive.clear()
-            self._alive[configuration] = known
-        return known
+        if known is not None:
+            return known
+        if len(self._alive) >= MAX_NODES:
+            self._alive.clear()
+        before: dict[tuple[Q, Phase], tuple[Q, Phase] | None] = {configuration: None}
+        waiting = [configuration]
+        while waiting:
+            reached = waiting.pop()
+            if self._alive.get(reached) or self._is_settled(reached):
+                on_the_way: tuple[Q, Phase] | None = reached
+                while on_the_way is not None:
+                    self._alive[on_the_way] = True
+                    on_the_way = before[on_the_way]
+                return True
+            for word in self._words:
+                for move in self._possible(reached, word):
+                    following = move.following
+                    if following not in before and self._alive.get(following) is not False:
+                        before[following] = reached
+                        waiting.append(following)
+        self._alive.update(dict.fromkeys(before, False))
+        return False
+
+    def _is_settled(self, configuration: tuple[Q, Phase]) -> bool:
+        """Whether it can be completed, seen without a search.
+
+        Where digits alone are written and the open number can be closed, single digits can follow,
+        and the acceptor promises that some of them succeed.
+        """
+        if self._speech.bare:
+            return self._close(configuration) is not None
+        return self.complete(configuration)
 
 
 class BooleanReader:

@@ -128,11 +128,19 @@ _FILLED_BY_UNIT = {
 
 
 class Arc(NamedTuple):
-    """One way to take a word: the digits it writes, the phase it leads to and its cost."""
+    """One way to take a word.
+
+    Attributes:
+        digits: what it writes.
+        phase: what it leads to.
+        cost: what it costs.
+        opens: where in the digits a new number begins, ``None`` where the open one goes on.
+    """
 
     digits: str
     phase: Phase
     cost: int
+    opens: int | None = None
 
 
 def closing(phase: Phase) -> str | None:
@@ -320,7 +328,7 @@ def _all_arcs(phase: Phase, word: str) -> tuple[Arc, ...]:
     if opening is None:
         return tuple(extending)
     cost = _breaking_cost(phase, fills=bool(extending))
-    return (*extending, Arc(hole + opening.digits, opening.phase, cost))
+    return (*extending, Arc(hole + opening.digits, opening.phase, cost, opens=len(hole)))
 
 
 _TABLE: dict[tuple[Phase, str], tuple[Arc, ...]] = {

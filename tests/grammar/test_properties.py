@@ -10,16 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.grammar import Grammar, natural_reading, parse_grammar, progress
+from tests.grammar.spelling import ONES, TEENS, TENS, below_hundred, below_thousand, spell
 
-ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-TEENS = [
-    *["ten", "eleven", "twelve", "thirteen", "fourteen"],
-    *["fifteen", "sixteen", "seventeen", "eighteen", "nineteen"],
-]
-TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SCALE = ["hundred", "thousand", "and", "a", "double", "triple"]
-COMMANDS = ["yes", "yeah", "correct", "no", "nope", "not", "help", "point", "<other>"]
-ALL_WORDS = [*ONES, "oh", "nought", *TEENS, *TENS, *SCALE, *COMMANDS]
+COMMANDS = ["yes", "yeah", "correct", "no", "nope", "not", "help", "<other>"]
+MONEY = ["dollars", "cents", "point"]
+ALL_WORDS = [*ONES, "oh", "nought", *TEENS, *TENS, *SCALE, *MONEY, *COMMANDS]
 
 # URI -> the values it accepts, as a regular expression: an oracle independent of the code.
 ORACLES = {
@@ -31,6 +27,12 @@ ORACLES = {
     "builtin:number?min=0;max=12": r"\d|1[0-2]",
     "builtin:number?min=95;max=105": r"9[5-9]|10[0-5]",
     "builtin:number": r"0|[1-9]\d*",
+    "builtin:expiry": r"(0[1-9]|1[0-2])\d\d",
+    "builtin:date": r"(19|20)\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])",
+    "builtin:date?order=dmy;minyear=1925;maxyear=2024": r"(19|20)\d\d-\d\d-\d\d",
+    "builtin:phone": r"[2-9]\d\d[2-9]\d{6}",
+    "builtin:amount": r"(0|[1-9]\d*)\.\d\d",
+    "builtin:amount?min=1;max=99.50": r"[1-9]\d?\.\d\d",
     "builtin:boolean": r"yes|no",
     "builtin:natural": r"\d+|yes|no",
     "builtin:digits?length=4|builtin:boolean": r"\d{4}|yes|no",
@@ -41,39 +43,6 @@ ORACLES = {
 }
 GRAMMARS = st.sampled_from([parse_grammar(uri) for uri in ORACLES])
 WORDS = st.lists(st.sampled_from(ALL_WORDS), max_size=12)
-
-
-def below_hundred(value: int) -> str:
-    """The words of 1-99."""
-    if value < 10:
-        return ONES[value]
-    if value < 20:
-        return TEENS[value - 10]
-    return TENS[value // 10 - 2] + (f" {ONES[value % 10]}" if value % 10 else "")
-
-
-def below_thousand(value: int, joint: str, one: str) -> str:
-    """The words of 1-999; `joint` is " and " in the British manner, `one` may be "a"."""
-    hundreds, rest = divmod(value, 100)
-    if not hundreds:
-        return below_hundred(rest)
-    head = f"{one if hundreds == 1 else ONES[hundreds]} hundred"
-    return head + (joint + below_hundred(rest) if rest else "")
-
-
-def spell(value: int, *, british: bool = False, article: bool = False) -> str:
-    """A number from 0 to 999,999 in words, as it is taught at school."""
-    joint, one = " and " if british else " ", "a" if article else "one"
-    if value == 0:
-        return "zero"
-    thousands, rest = divmod(value, 1000)
-    if not thousands:
-        return below_thousand(rest, joint, one)
-    head = f"{one if thousands == 1 else below_thousand(thousands, joint, 'one')} thousand"
-    if not rest:
-        return head
-    small = joint if rest < 100 else " "
-    return head + small + below_thousand(rest, joint, "one")
 
 
 @st.composite
