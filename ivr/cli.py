@@ -265,7 +265,7 @@ def train(
     ] = None,
     base: Annotated[
         str | None,
-        typer.Option(help="Begin from a Whisper checkpoint: a folder, or a name on the hub."),
+        typer.Option(help="Begin from a Whisper checkpoint (folder, hub name) or another run."),
     ] = None,
     decoder_layers: Annotated[
         int, typer.Option(help="Decoder layers of BASE to keep, the last ones; 0 for all.")

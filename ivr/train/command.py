@@ -27,6 +27,7 @@ from ivr.train.train import (
     find_device,
     join_group,
     saved_settings,
+    trained_model,
     wait_for_group,
 )
 
@@ -42,7 +43,8 @@ class Start:
     """What training begins from.
 
     Attributes:
-        base: a Whisper checkpoint, a folder or a name on the hub; None for random weights.
+        base: a Whisper checkpoint, a folder or a name on the hub, or the folder of an earlier run;
+            None for random weights.
         decoder_layers: decoder layers of the base to keep; 0 keeps all.
         decoder_ffn: width of the decoder's feed-forward layers; 0 keeps it.
         pool: whether the encoder averages neighbouring frames half way up.
@@ -65,7 +67,7 @@ class Start:
         """
         if self.base is None:
             return Shape()
-        return load_base(
+        return trained_model(Path(self.base)) or load_base(
             self.base,
             decoder_layers=self.decoder_layers,
             decoder_ffn=self.decoder_ffn,

@@ -202,6 +202,20 @@ def saved_settings(out: Path) -> TrainSettings | None:
     return TrainSettings(**saved["settings"]) if saved else None
 
 
+def trained_model(out: Path) -> NumericWhisper | None:
+    """The averaged weights of a run that has a checkpoint, to begin another run from.
+
+    Raises:
+        ModelError, ConfigError: as `read_checkpoint`.
+    """
+    saved = read_checkpoint(out)
+    if saved is None:
+        return None
+    model = NumericWhisper(Shape(**saved["shape"]))
+    model.load_state_dict({name: value.float() for name, value in saved["average"].items()})
+    return model
+
+
 class Trainer:
     """One training run in a folder.
 

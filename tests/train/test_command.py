@@ -18,6 +18,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 from ivr.asr.model_files import open_model
 from ivr.errors import ConfigError
 from ivr.train.command import Start, find_sets, run_train
+from ivr.train.network import NumericWhisper
 from ivr.train.train import FINE_TUNING, read_checkpoint, saved_settings
 from tests.train.speech import word_set
 
@@ -90,6 +91,13 @@ def test_a_run_begins_from_a_base_and_goes_on(base: str, data: Path, tmp_path: P
     again = saved_settings(out)
     assert again is not None
     assert again.peak_rate == FINE_TUNING.peak_rate  # not that of a network from nothing
+    # A third run begins from the weights of the first, with steps of its own.
+    weights = Start(str(out)).weights()
+    assert isinstance(weights, NumericWhisper)
+    saved = read_checkpoint(out)
+    assert saved is not None
+    for name, value in weights.state_dict().items():
+        assert torch.equal(value, saved["average"][name]), name
 
 
 def test_sets_are_found_by_name(data: Path, tmp_path: Path) -> None:
@@ -105,10 +113,10 @@ def test_sets_are_found_by_name(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_base_that_is_none_is_one_message(data: Path, tmp_path: Path) -> None:
-    """It names the option and what it takes."""
+    """It names the folder and what is taken."""
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ConfigError, match=r"--base .* no Whisper checkpoint"):
+    with pytest.raises(ConfigError, match="no Whisper checkpoint there"):
         train(tmp_path / "run", Start(str(tmp_path / "base")), data, 1)
 
 
