@@ -92,14 +92,23 @@ class Interpretation:
     """What a grammar made of words or keys.
 
     Attributes:
-        value: the accepted value: a digit string (``"41555"``) or ``"yes"`` / ``"no"``.
+        value: the accepted value: a digit string (``"41555"``), a date or an amount in its
+            canonical form, or ``"yes"`` / ``"no"``.
         words: the words or keys it was read from.
-        confidence: 0..1.
+        confidence: 0..1; of the words, not of the choice among alternatives.
+        alternatives: other values that the same words have just as well; a caller who said them
+            can mean any.
     """
 
     value: str
     words: str
     confidence: float
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the words do not tell the value from others: worth a confirmation."""
+        return bool(self.alternatives)
 
 
 @dataclass(frozen=True, slots=True)

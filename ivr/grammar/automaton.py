@@ -28,8 +28,9 @@ Placed = tuple[int, Any]  # (number of the reader, one of its configurations)
 
 C = TypeVar("C", bound=Hashable)
 
-# Only a bound: the nodes of one grammar that real callers reach are a few hundred. Past it the
-# table starts anew, while states that are in use keep their nodes.
+# Real callers reach a few hundred nodes of most grammars, but thousands where digits are checked or
+# listed. So many take about 60 MB; past it the table starts anew, while states that are in use keep
+# their nodes.
 MAX_NODES = 50_000
 # Readings kept of one configuration when values are listed. "twenty one" eight times over has 256
 # readings; nobody can use the 65th, and the best come first whatever the limit.

@@ -7,6 +7,9 @@ N-best list is walked in order and the first hypothesis with an accepted reading
 at a hypothesis without a single vocabulary word: if "no word was heard" is likelier than an answer,
 then nothing was answered, for a number out of noise is the worst error of all.
 
+Words can have several readings that the grammar accepts; the one of least cost wins. Where another
+costs as little ("twelve fifty" is 12.50 or 1250), the interpretation names it as an alternative.
+
 Speech outside the vocabulary may surround an answer ("it's four one five, please"). Between its
 words it may hide a digit, so there it costs confidence.
 """
@@ -68,14 +71,16 @@ def interpret(grammar: Grammar, recognition: Recognition) -> Interpretation | No
         if not answer:
             return None
         state = grammar.walk(answer)
-        if state is None or not (values := state.values):
+        if state is None or not (readings := state.readings):
             continue
+        value, least = readings[0]
         posterior = math.exp(min(0.0, hypothesis.score - best_score))
         doubt = INNER_OTHER_FACTOR ** _inner_others(texts)
         return Interpretation(
-            value=values[0],
+            value=value,
             words=" ".join(answer),
             confidence=min(1.0, max(0.0, recognition.confidence * posterior * doubt)),
+            alternatives=tuple(other for other, cost in readings[1:] if cost == least),
         )
     return None
 

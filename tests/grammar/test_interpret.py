@@ -70,6 +70,49 @@ def test_the_grammar_chooses_among_readings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("uri", "text", "value", "alternatives"),
+    [
+        ("builtin:amount", "twelve fifty", "12.50", ("1250.00",)),
+        ("builtin:amount?max=500", "twelve fifty", "12.50", ()),
+        ("builtin:amount", "one hundred twenty five", "125.00", ()),
+        ("builtin:date", "one one one nineteen ninety", "1990-01-11", ("1990-11-01",)),
+        ("builtin:digits", "fifty one", "51", ()),  # 501 is dearer, hence no doubt
+        ("builtin:digits?length=4|builtin:amount", "twelve fifty five", "1255", ()),
+        ("builtin:digits", "four one five", "415", ()),
+    ],
+)
+def test_readings_of_the_same_cost_are_told(
+    uri: str, text: str, value: str, alternatives: tuple[str, ...]
+) -> None:
+    """Who wins stays as it is; that there is a tie, and with what, is said beside it."""
+    found = interpret(parse_grammar(uri), recognition(hypothesis(text)))
+    assert found is not None
+    assert (found.value, found.alternatives) == (value, alternatives)
+    assert found.ambiguous == bool(alternatives)
+    assert found.confidence == 0.95
+
+
+@given(st.sampled_from(["builtin:amount", "builtin:date", "builtin:digits"]), st.data())
+def test_alternatives_are_readings_of_the_best_cost(uri: str, data: st.DataObject) -> None:
+    """Against the state: the value is its first, the alternatives are all that tie with it."""
+    words = data.draw(
+        st.lists(
+            st.sampled_from(["one", "oh", "twelve", "twenty", "nineteen", "ninety"]), min_size=1
+        )
+    )
+    grammar = parse_grammar(uri)
+    state = grammar.walk(words)
+    found = interpret(grammar, recognition(hypothesis(" ".join(words))))
+    readings = dict(state.readings) if state else {}
+    assert (found is None) == (not readings)
+    if found is not None:
+        least = min(readings.values())
+        tied = {value for value, cost in readings.items() if cost == least}
+        assert {found.value, *found.alternatives} == tied
+        assert found.value not in found.alternatives
+
+
+@pytest.mark.parametrize(
     "text", ["<other> four one five", "four one five <other>", "<other> four one five <other>"]
 )
 def test_speech_around_an_answer_is_tolerated(text: str) -> None:
