@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from stdnum.iso7064 import mod_97_10
 from stdnum.no import kontonr, orgnr
 from stdnum.us import rtn
 
+from ivr.asr.beam import beam_search
+from ivr.asr.tokens import BLANK, TOKEN_ID, VOCABULARY, decode
 from ivr.grammar import interpret, parse_grammar
 from ivr.grammar.checks import CHECKS, CHECKS_BY_LENGTH
 from ivr.grammar.digits import Length, accepts
@@ -162,6 +165,26 @@ def test_the_check_digit_chooses_among_hypotheses() -> None:
     found = interpret(parse_grammar("builtin:digits?length=16;check=luhn"), heard)
     assert found is not None
     assert found.value == "4111111111111111"
+
+
+@pytest.mark.parametrize(
+    "uri", ["builtin:digits?check=aba", "builtin:digits?values=021000021,021000089"]
+)
+def test_the_decoder_follows_only_numbers_that_can_be_right(uri: str) -> None:
+    """Each digit sounds more like another word; what comes out is a right number all the same."""
+    log_probs = np.full((18, len(VOCABULARY)), -12.0, np.float32)
+    log_probs[::2, BLANK] = -0.01
+    for frame, digit in zip(range(1, 18, 2), "021000021", strict=True):
+        log_probs[frame, TOKEN_ID[ONES[int(digit)]]] = -1.0
+        log_probs[frame, TOKEN_ID["oh" if digit == "0" else "five"]] = -0.5
+    free = beam_search(log_probs, beam=32)
+    held = beam_search(log_probs, beam=32, grammar=parse_grammar(uri))
+    assert decode(list(free[0][0])).endswith("five")
+    assert held
+    for words, _ in held:
+        state = parse_grammar(uri).walk(decode(list(words)).split())
+        assert state is not None
+        assert rtn.is_valid(state.values[0])
 
 
 def test_a_check_decides_between_readings() -> None:
