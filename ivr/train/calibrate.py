@@ -21,7 +21,8 @@ from ivr.asr.tokens import decode
 from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
 from ivr.errors import ConfigError
 from ivr.grammar.words import natural_reading
-from ivr.train.evaluate import NATURAL, Item, call_audio
+from ivr.hearing import NATURAL, call_audio
+from ivr.train.evaluate import Item
 
 CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 

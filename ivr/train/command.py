@@ -200,7 +200,10 @@ def run_train(
     if trainer.rank != 0:
         return 0  # of several processes the first exports
     folder = out / "model"
-    sizes = {name: len(value.clips) for name, value in packed.items()}
+    # What was only looked at is no part of what the model learnt from.
+    sizes = {name: len(value.clips) for name, value in packed.items() if name not in CHECKS}
+    if synthetic is not None:
+        sizes["synthetic"] = len(synthetic.clips)
     export(trainer.averaged(), folder, "numeric-whisper", {"step": trainer.step, "clips": sizes})
     Engine(folder).recognize(np.zeros(8_000, np.int16), "builtin:natural")
     console.print(f"exported to {folder}; measure it with: ivr evaluate MANIFEST --model {folder}")

@@ -23,9 +23,7 @@ from typing import Any
 from ivr.asr.loading import open_engine
 from ivr.errors import ConfigError
 from ivr.grammar.grammar import parse_grammar
-from ivr.hearing import END_SILENCE_MS, Answer, Listener
-from ivr.hearing import NATURAL as NATURAL  # noqa: PLC0414 - calibrate has both from here
-from ivr.hearing import call_audio as call_audio  # noqa: PLC0414
+from ivr.hearing import END_SILENCE_MS, NATURAL, Answer, Listener
 from ivr.train.alignment import edits
 from ivr.train.reliability import Judged, rejection, reliability
 

@@ -87,6 +87,7 @@ def test_a_run_begins_from_a_base_and_goes_on(base: str, data: Path, tmp_path: P
     assert train(out, Start(), None, 2) == 0
     _, description = open_model(out / "model")
     assert description.notes["step"] == 2
+    assert set(description.notes["clips"]) == {"speech_commands.train"}  # not what is only checked
     assert description.frame_ms == 40
     again = saved_settings(out)
     assert again is not None

@@ -14,6 +14,7 @@ from ivr.audio.espeak import Espeak
 from ivr.audio.level import level_speech
 from ivr.audio.wav import write_wav
 from ivr.errors import ConfigError, ModelError
+from ivr.hearing import NATURAL
 from ivr.train import evaluate
 from ivr.train.evaluate import (
     Answer,
@@ -220,7 +221,7 @@ def test_a_broken_file_is_reported_and_the_rest_goes_on(
     )
     status = run_evaluate(
         manifest,
-        grammar=evaluate.NATURAL,
+        grammar=NATURAL,
         folder=None,
         confidence_level=None,
         workers=1,
@@ -253,7 +254,7 @@ def test_tables_for_people(
     )
     status = run_evaluate(
         manifest,
-        grammar=evaluate.NATURAL,
+        grammar=NATURAL,
         folder=None,
         confidence_level=0.5,
         workers=1,

@@ -17,8 +17,9 @@ from ivr.audio.espeak import Espeak
 from ivr.audio.level import level_speech
 from ivr.audio.wav import write_wav
 from ivr.errors import ConfigError
+from ivr.hearing import NATURAL
 from ivr.train import evaluate, report_page
-from ivr.train.evaluate import NATURAL, Report
+from ivr.train.evaluate import Report
 from ivr.train.evaluation_report import run_evaluate
 from ivr.train.report_page import Making, prepare_folder, write_page
 from tests.asr.stub import StubEngine
