@@ -5,7 +5,8 @@ counted. The search follows only pieces that spell answers the grammar accepts (
 and ends a row only where the answer is complete. What it does not follow is not lost: the rows are
 the branches of a tree, and from its leaves back to its root the search adds up how likely the
 decoder thought that an accepted answer was said at all. There are more ways to write sixteen digits
-than any beam can hold; so a branch that was dropped for others counts as they turned out.
+than any beam can hold; so a branch that was dropped for others counts as they turned out, for an
+answer too. Otherwise "eight" would beat every string that begins with it: it has few spellings.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Answer:
 
     Attributes:
         words: the spoken words; at least one.
-        score: log-probability of its pieces, the end included.
+        score: its log-probability, given that the text is not empty; spellings that were not
+            followed counted.
     """
 
     words: tuple[str, ...]
@@ -81,6 +83,7 @@ class _Row:
     Attributes:
         spelled: what it spells.
         score: log-probability of its pieces.
+        weight: the same, and of the pieces that were dropped for its own.
         probability: that of its last piece, after those before.
         kept: log-probability of having stayed inside the grammar up to here.
         ended: probability that it ends here, where it is an answer.
@@ -90,11 +93,19 @@ class _Row:
 
     spelled: Spelled
     score: float = 0.0
+    weight: float = 0.0
     probability: float = 1.0
     kept: float = 0.0
     ended: float = 0.0
     inside: float = 0.0
     followed: list[_Row] = field(default_factory=list)
+
+    def share_out(self) -> None:
+        """Gives the rows that follow the weight of those that were dropped for them."""
+        taken = sum(row.probability for row in self.followed)
+        for row in self.followed:
+            share = row.probability / taken * (self.inside - self.ended)
+            row.weight = self.weight + math.log(max(share, 1e-30))
 
     def answered(self) -> float:
         """Probability that an accepted answer begins like this, given that it does begin so."""
@@ -130,17 +141,20 @@ def piece_search(
         for number, row in enumerate(rows):
             words, grown = _go_on(grammar, pieces, row, log_probs[number], beam)
             if words:
-                answers.append(Answer(words, row.score + float(log_probs[number, pieces.end])))
+                answers.append(Answer(words, row.weight + float(log_probs[number, pieces.end])))
             ways += [(longer, piece, number) for longer, piece in grown]
-        worthwhile = max((answer.score for answer in answers), default=-math.inf) - HOPELESS
-        ways = [way for way in ways if way[0].score > worthwhile and way[0].kept > -UNHEARD]
-        best = sorted(ways, key=lambda way: way[0].score, reverse=True)[:beam]
-        if not best or not left:
-            break
-        for longer, _, number in best:
+        ways = [way for way in ways if way[0].kept > -UNHEARD]
+        ways = sorted(ways, key=lambda way: way[0].score, reverse=True)[:beam]
+        for longer, _, number in ways:
             rows[number].followed.append(longer)
-        rows = [longer for longer, _, _ in best]
-        log_probs = decoder.step([piece for _, piece, _ in best], [number for _, _, number in best])
+        for row in rows:
+            row.share_out()
+        worthwhile = max((answer.score for answer in answers), default=-math.inf) - HOPELESS
+        ways = [way for way in ways if way[0].weight > worthwhile]
+        if not ways or not left:
+            break
+        rows = [longer for longer, _, _ in ways]
+        log_probs = decoder.step([piece for _, piece, _ in ways], [number for _, _, number in ways])
     ranked = sorted(answers, key=lambda answer: answer.score, reverse=True)
     return Found(tuple(ranked), no_speech, end_at_once, min(1.0, root.answered()))
 
@@ -164,7 +178,10 @@ def _go_on(
             ways.append((spelled, piece, log_prob))
     kept = row.kept + math.log(min(1.0, max(row.inside, 1e-30)))
     grown = [
-        (_Row(spelled, row.score + log_prob, math.exp(log_prob), kept), piece)
+        (
+            _Row(spelled, row.score + log_prob, probability=math.exp(log_prob), kept=kept),
+            piece,
+        )
         for spelled, piece, log_prob in ways[:beam]
     ]
     return state.words if state is not None else (), grown

@@ -85,7 +85,22 @@ def test_a_spelling_that_was_dropped_counts_like_those_that_were_not() -> None:
     script = {"": {" four": 0.6, " 4": 0.4}, " four": {"": 0.9}, " 4": {"": 0.9}}
     found = piece_search(Scripted(script), PIECES, parse_grammar(NATURAL), beam=1, longest=8)
     assert said(found) == ["four"]
+    assert math.exp(found.answers[0].score) == pytest.approx(0.9, rel=1e-3)
     assert found.answered == pytest.approx(0.9, rel=1e-3)
+
+
+def test_a_long_answer_is_not_beaten_by_its_beginning() -> None:
+    """Written in more ways than the beam holds, each of them less likely than the short text."""
+    ways = {" 4": 0.3, ",": 0.2, "1": 0.2, " four": 0.2}
+    script = {"": {" 4": 1.0}, " 4": {**ways, "": 0.1}}
+    for first in ways:
+        script[f" 4{first}"] = {**ways, "": 0.1}
+        for second in ways:
+            script[f" 4{first}{second}"] = {"": 1.0}
+    found = piece_search(Scripted(script), PIECES, parse_grammar(NATURAL), beam=2, longest=8)
+    scores = {" ".join(a.words): math.exp(a.score) for a in reversed(found.answers)}
+    assert scores["four"] == pytest.approx(0.1, rel=1e-2)
+    assert scores["four four four"] > 2 * scores["four"]
 
 
 def test_what_lies_outside_the_grammar_is_not_lost() -> None:
