@@ -94,7 +94,7 @@ class Engine:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder, self.description = open_model(folder)
         if self.description.stock is not None:
-            raise ModelError(f"{self.folder} is a stock checkpoint: ivr.asr.loading opens it")
+            raise ModelError(f"{self.folder} is a stock checkpoint; a numeric model is wanted here")
         self._encoder = open_session(self.folder / "encoder.onnx")
         self._decoder = open_session(self.folder / "decoder.onnx")
 
