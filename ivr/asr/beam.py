@@ -88,7 +88,7 @@ def _candidates(log_probs: NDArray[np.float32]) -> list[list[int]]:
     # Noise can make a frame undecided between all words: bounded, or a cough costs half a second.
     floor = np.partition(log_probs, -MAX_CANDIDATES, axis=1)[:, -MAX_CANDIDATES, None]
     likely &= log_probs >= floor
-    likely[:, BLANK] = False
+    likely[:, :OTHER] = False  # the blank and the marks of start and end are no words
     likely[log_probs[:, BLANK] > SURE_BLANK] = False
     result: list[list[int]] = [[] for _ in range(log_probs.shape[0])]
     for frame, token in zip(*np.nonzero(likely), strict=True):
