@@ -55,7 +55,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train(out: Path, start: Start, data: Path | None, steps: int | None) -> int:
+def train(
+    out: Path,
+    start: Start,
+    data: Path | None,
+    steps: int | None,
+    *,
+    export_only: bool = False,
+) -> int:
     """The command without synthesis."""
     return run_train(
         out,
@@ -65,7 +72,7 @@ def train(out: Path, start: Start, data: Path | None, steps: int | None) -> int:
         steps=steps,
         synthesize=0,
         seed=4,
-        export_only=False,
+        export_only=export_only,
         json_output=True,
     )
 
@@ -124,14 +131,4 @@ def test_a_base_that_is_none_is_one_message(data: Path, tmp_path: Path) -> None:
 def test_export_only_needs_a_checkpoint(tmp_path: Path) -> None:
     """Rather than exporting random weights."""
     with pytest.raises(ConfigError, match=r"holds no checkpoint\.pt"):
-        run_train(
-            tmp_path,
-            Start(),
-            data=None,
-            cache=None,
-            steps=None,
-            synthesize=0,
-            seed=1,
-            export_only=True,
-            json_output=True,
-        )
+        train(tmp_path, Start(), None, None, export_only=True)
