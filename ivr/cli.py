@@ -280,6 +280,10 @@ def train(
         int | None, typer.Option(help="Training steps in all, earlier ones included.")
     ] = None,
     synthesize: Annotated[int, typer.Option(help="Phrases to synthesise, 0 for none.")] = 30_000,
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Option(help="A corpus synthesised before, as well; may be given again."),
+    ] = None,
     phrases: Annotated[
         str, typer.Option(help="Kinds of phrases to synthesise, with commas; all by default.")
     ] = "",
@@ -314,6 +318,7 @@ def train(
             cache=cache,
             steps=steps,
             synthesize=synthesize,
+            corpora=tuple(corpus or ()),
             phrases=tuple(filter(None, phrases.split(","))),
             accents=tuple(filter(None, accents.split(","))),
             seed=seed,

@@ -147,14 +147,14 @@ def background(
 ) -> Samples:
     """Unit-RMS background: recorded noise, babble of 1 to 6 voices, or coloured noise.
 
-    A lone talker is 5 dB softer.
+    A lone talker, the hardest of them, is every third babble and 5 dB softer.
     """
     kind = rng.random()
-    if kind < 0.4 and noises:
+    if kind < 0.35 and noises:
         noise = fit(rng, noises[rng.integers(len(noises))], n).copy()
-    elif kind < 0.65 and babble:
+    elif kind < 0.7 and babble:
         noise = np.zeros(n, np.float32)
-        voices = int(rng.integers(1, 7))
+        voices = max(1, int(rng.integers(-1, 7)))
         for _ in range(voices):
             voice = fit(rng, babble[rng.integers(len(babble))], n)
             noise += voice * np.float32(rng.uniform(0.3, 1.0) / rms(voice))

@@ -13,11 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ivr.asr.engine import Engine
+from ivr.asr.tokens import OTHER, encode
 from ivr.errors import ConfigError
 from ivr.train.base import load_base
 from ivr.train.channel import ChannelSettings, Samples
-from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
+from ivr.train.corpus import PackedSet, open_packed, pack
 from ivr.train.export import export
+from ivr.train.mixer import Mixer
 from ivr.train.network import NumericWhisper, Shape
 from ivr.train.synthesize import Wanted, build_corpus
 from ivr.train.train import (
@@ -35,6 +37,9 @@ from ivr.train.train import (
 WORDS = ("speech_commands.train", "prompt_voices")
 NOISE, BABBLE = "noise", "babble"
 PACKED = "packed/*/index.csv"
+MOST_TALK = (
+    100  # utterances of a kind that are babble to the others: 80 people ordering coffee are few
+)
 CHECKS = ("speech_commands.dev", "an4.dev")
 
 
@@ -96,7 +101,15 @@ def _load_all(packed: PackedSet | None) -> list[Samples]:
     return [packed.load(clip) for clip in packed.clips] if packed else []
 
 
-def build_mixer(packed: dict[str, PackedSet], synthetic: PackedSet | None) -> Mixer:
+def _talk(sets: list[PackedSet], most: int) -> list[Samples]:
+    """Utterances of those sets that hold no number, evenly picked, at most so many."""
+    others = [
+        (packed, clip) for packed in sets for clip in packed.clips if encode(clip.words) == [OTHER]
+    ]
+    return [packed.load(clip) for packed, clip in others[:: -(-len(others) // most) or 1]]
+
+
+def build_mixer(packed: dict[str, PackedSet], synthetic: list[PackedSet]) -> Mixer:
     """Sorts packed sets into the roles that the mixer knows.
 
     Raises:
@@ -105,15 +118,17 @@ def build_mixer(packed: dict[str, PackedSet], synthetic: PackedSet | None) -> Mi
     roles = {*WORDS, NOISE, BABBLE, *CHECKS}
     words = [packed[name] for name in WORDS if name in packed]
     connected = [packed[name] for name in sorted(packed) if name not in roles]
-    if not words and not connected and synthetic is None:
+    if not words and not connected and not synthetic:
         raise ConfigError("no speech to train on: give --data, or --synthesize more than 0")
     return Mixer(
         words=words,
         connected=connected,
-        synthetic=[synthetic] if synthetic else [],
+        synthetic=synthetic,
         noises=_load_all(packed.get(NOISE)),
         # Every other talker is kept for `ivr testsets`, which takes the ones between.
-        babble=_load_all(packed.get(BABBLE))[1::2],
+        babble=_load_all(packed.get(BABBLE))[1::2]
+        + _talk(connected, MOST_TALK)
+        + _talk(synthetic, MOST_TALK),
     )
 
 
@@ -138,6 +153,7 @@ def run_train(
     cache: Path | None,
     steps: int | None,
     synthesize: int,
+    corpora: tuple[Path, ...] = (),
     phrases: tuple[str, ...] = (),
     accents: tuple[str, ...] = (),
     seed: int,
@@ -168,7 +184,7 @@ def run_train(
     )
     with Progress(*columns, console=console, disable=json_output) as progress:
         packed: dict[str, PackedSet] = {}
-        synthetic = None
+        synthetic: list[PackedSet] = []
         if not export_only:
             corpus = cache / "-".join(["synthetic", str(seed), *phrases, *accents])
             if join_group()[0] == 0:
@@ -176,7 +192,9 @@ def run_train(
                 _synthesize(corpus, synthesize, Wanted(seed, (), phrases, accents), progress)
             wait_for_group()
             packed = {p.parent.name: open_packed(p.parent) for p in cache.glob(PACKED)}
-            synthetic = open_packed(corpus) if synthesize else None
+            synthetic = [
+                open_packed(folder) for folder in ((corpus,) if synthesize else ()) + corpora
+            ]
         mixer = Mixer([], [], [], [], []) if export_only else build_mixer(packed, synthetic)
         checks = {name: packed[name] for name in CHECKS if name in packed}
         resumed = saved_settings(out)
@@ -202,8 +220,8 @@ def run_train(
     folder = out / "model"
     # What was only looked at is no part of what the model learnt from.
     sizes = {name: len(value.clips) for name, value in packed.items() if name not in CHECKS}
-    if synthetic is not None:
-        sizes["synthetic"] = len(synthetic.clips)
+    if synthetic:
+        sizes["synthetic"] = sum(len(corpus.clips) for corpus in synthetic)
     export(trainer.averaged(), folder, "numeric-whisper", {"step": trainer.step, "clips": sizes})
     Engine(folder).recognize(np.zeros(8_000, np.int16), "builtin:natural")
     console.print(f"exported to {folder}; measure it with: ivr evaluate MANIFEST --model {folder}")

@@ -21,13 +21,16 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from ivr.asr.tokens import EOT, SOT
 from ivr.audio.mel import log_mel, stack_frames
 from ivr.train.channel import RATE_HZ, ChannelSettings, Samples, telephone
-from ivr.train.corpus import Mixer
+from ivr.train.mixer import Mixer
 
 BASKET_STEP = RATE_HZ * 6 // 25  # 240 ms: a whole number of encoder frames
 IGNORE = -100  # torch's cross-entropy leaves such targets out
 SHORTEST_LIMIT_S = 1.3
 LIMIT_GROWTH_S = 0.006  # a batch: single words first, ten digits after 700 batches
 FULL_CHANNEL_BATCHES = 1_000  # until then noise, rooms and losses come more and more often
+# Line before and after the speech, at most; a noisy line is cut late or not at all.
+LEADS_S = (0.0, 0.0, 0.1, 0.1, 0.3, 0.3, 1.2)
+TRAILS_S = (0.4, 0.4, 0.4, 0.4, 1.2)
 EASY_IS_OVER = 10_000  # a batch at which any length and any channel may come
 
 
@@ -129,8 +132,8 @@ class Utterances(IterableDataset[Batch]):
         clean, ids = mixer.draw(rng)
         while clean.shape[0] > limit_s * RATE_HZ:
             clean, ids = mixer.draw(rng)
-        lead = int(rng.choice([0.0, 0.1, 0.3]) * rng.random() * RATE_HZ)
-        trail = int(rng.uniform(0.0, 0.4) * RATE_HZ)
+        lead = int(rng.choice(LEADS_S) * rng.random() * RATE_HZ)
+        trail = int(rng.choice(TRAILS_S) * rng.random() * RATE_HZ)
         steps = -(-(lead + clean.shape[0] + trail) // BASKET_STEP)
         total = max(1, steps) * BASKET_STEP
         channel = self.channel.eased(hardness)

@@ -10,9 +10,9 @@ transcript is the vocabulary words in order, each braced run one ``<other>``; th
 line without braces. Nothing here does I/O or keeps state: the same generator, the same phrases.
 
 Weights: over half of all phrases hold words above nine (which the human recordings lack), a quarter
-are digit strings, one in twenty is a command and one in twelve holds no number at all, for a number
-heard in such speech is the worst error. Teens and tens standing alone are drawn alike, for
-fifteen/fifty is the commonest confusion.
+are digit strings, one in twenty is a command and one in ten holds no number at all, for a number
+heard in such speech is the worst error: most of it is random words (`ordinary`, from `wordfreq`).
+Teens and tens standing alone are drawn alike, for fifteen/fifty is the commonest confusion.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivr.asr.tokens import COMMANDS, DIGITS, OTHER, TEENS, TENS, VOCABULARY
+from ivr.train.ordinary import ordinary_speech
 from ivr.train.phrase_tables import (
     CARRIERS,
     COMMAND_PHRASES,
@@ -283,11 +284,13 @@ def _command(rng: random.Random) -> str:
 
 def _other(rng: random.Random) -> str:
     form = rng.random()
-    if form < 0.45:
+    if form < 0.25:
         speech = rng.choice(ORDINARY)
-    elif form < 0.75:
+    elif form < 0.6:
+        speech = ordinary_speech(rng)
+    elif form < 0.8:
         speech = " ".join(rng.choice(NEAR_NUMBERS) for _ in range(rng.choice((1, 1, 1, 2, 3, 4))))
-    elif form < 0.87:
+    elif form < 0.9:
         speech = ", ".join(rng.choice(LETTERS) for _ in range(rng.randint(1, 6)))
     else:
         speech = rng.choice(CARRIERS)
@@ -298,9 +301,11 @@ def _carrier(rng: random.Random) -> str:
     kinds = (_string, _string, _number, _contrast, _pairs, _multiple, _amount, _digit)
     inner = text = rng.choice(kinds)(rng).rstrip(".?!")
     if rng.random() < 0.85:
-        text = f"{{{rng.choice(CARRIERS)}}}{rng.choice((' ', ', '))}{inner}"
+        lead = rng.choice(CARRIERS) if rng.random() < 0.65 else ordinary_speech(rng, 3)
+        text = f"{{{lead}}}{rng.choice((' ', ', '))}{inner}"
     if text is inner or rng.random() < 0.15:
-        text = f"{text}{rng.choice((' ', ', '))}{{{rng.choice(TAILS)}}}"
+        tail = rng.choice(TAILS) if rng.random() < 0.65 else ordinary_speech(rng, 3)
+        text = f"{text}{rng.choice((' ', ', '))}{{{tail}}}"
     return text + _end(rng)
 
 
@@ -312,8 +317,8 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
 }
 KIND_WEIGHTS: dict[str, float] = {
     "digit": 4, "string": 25, "number": 15, "contrast": 10, "pairs": 9,
-    "hundreds": 3, "thousands": 3.5, "multiple": 7, "year": 3.5,
-    "amount": 5, "command": 5, "other": 8, "carrier": 6,
+    "hundreds": 3, "thousands": 3.5, "multiple": 8, "year": 3.5,
+    "amount": 5, "command": 5, "other": 11, "carrier": 6,
 }
 # fmt: on
 

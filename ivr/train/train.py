@@ -35,8 +35,9 @@ from torch.nn import functional
 from ivr.asr.tokens import BLANK, VOCABULARY, encode
 from ivr.errors import ConfigError, ModelError
 from ivr.train.channel import ChannelSettings
-from ivr.train.corpus import Mixer, PackedSet
+from ivr.train.corpus import PackedSet
 from ivr.train.loader import EASY_IS_OVER, IGNORE, Batch, Utterances, features_of, open_loader
+from ivr.train.mixer import Mixer
 from ivr.train.network import NumericWhisper, Shape, spec_augment
 
 

@@ -20,9 +20,10 @@ from ivr.asr.tokens import EOT, OTHER, SOT, TOKEN_ID, VOCABULARY, encode
 from ivr.errors import ConfigError
 from ivr.train.base import MAX_TOKENS, load_base, open_base
 from ivr.train.channel import ChannelSettings
-from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
+from ivr.train.corpus import PackedSet, open_packed, pack
 from ivr.train.export import export
 from ivr.train.loader import features_of
+from ivr.train.mixer import Mixer
 from ivr.train.network import NumericWhisper
 from ivr.train.random_base import write_random_checkpoint
 from ivr.train.train import FINE_TUNING, Trainer, TrainSettings

@@ -23,9 +23,10 @@ from ivr.asr.tokens import BLANK, EOT, SOT, TOKEN_ID, encode
 from ivr.errors import ConfigError, ModelError
 from ivr.train import train
 from ivr.train.channel import ChannelSettings
-from ivr.train.corpus import Mixer, PackedSet, open_packed, pack
+from ivr.train.corpus import PackedSet, open_packed, pack
 from ivr.train.export import export
 from ivr.train.loader import BASKET_STEP, IGNORE, Utterances, collate, features_of
+from ivr.train.mixer import Mixer
 from ivr.train.network import NumericWhisper, Shape, spec_augment
 from ivr.train.train import Trainer, TrainSettings, check, greedy, learning_rate, loss_of
 from tests.train.speech import RATE_HZ, word_set, word_tone
