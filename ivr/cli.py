@@ -358,11 +358,17 @@ def testsets(
     packed: Annotated[Path, typer.Argument(help="Packed speech: RUN/cache/packed of a training.")],
     out: Annotated[Path, typer.Argument(help="Folder for the WAV files and manifest.csv.")],
     seed: Annotated[int, typer.Option(help="Repeats the sets.")] = 1,  # noqa: PT028 - no test
+    pauses: Annotated[
+        bool,
+        typer.Option("--pauses", help="Make answers in groups with pauses, for bench instead."),
+    ] = False,  # noqa: PT028 - no test
 ) -> None:
     """Make evaluation sets of speakers kept out of training: words, strings, noise, connected."""
+    from ivr.train.pauses import make_pauses
     from ivr.train.testsets import make_testsets
 
-    typer.echo(make_testsets(packed, out, seed))
+    make = make_pauses if pauses else make_testsets
+    typer.echo(make(packed, out, seed))
 
 
 @app.command()
@@ -396,13 +402,39 @@ def bench(
         OptionalPath,
         typer.Option(help="Keep what --compare builds (3 GB) here; a temporary folder by default."),
     ] = None,
+    endpointing: Annotated[
+        OptionalPath,
+        typer.Option(
+            "--endpointing", help="Manifest of answers with pauses: replay them through a call."
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Answers of each group for --endpointing; 0 for all.", min=0)
+    ] = 0,
+    compute_ms: Annotated[
+        float | None,
+        typer.Option(help="Time of a recognition for --endpointing; measured by default.", min=0),
+    ] = None,
     out: Annotated[OptionalPath, typer.Option(help="Write the result to this JSON file.")] = None,
     as_json: Json = False,
 ) -> None:
     r"""Time each stage of the path for one answer, on one core; or compare engines over it.
 
     --compare needs the train extra, and CTranslate2 for all of it: pip install 'ivr\[bench]'.
+    --endpointing replays recorded answers through a call in stream time instead.
     """
+    if endpointing is not None:
+        from ivr.train.endpointing import run_endpointing
+
+        status = run_endpointing(
+            endpointing,
+            folder=model,
+            limit=limit,
+            compute_ms=compute_ms,
+            out=out,
+            json_output=as_json,
+        )
+        raise typer.Exit(status)
     from ivr.bench import GRAMMAR, run_bench, run_race, spoken_answer
 
     if not compare:

@@ -49,13 +49,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asr": {"audio", "grammar", "recognition", "errors"},
     # The live path over a file.
     "hearing": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
+    # A recording through a whole call: it composes what a server does.
+    "replay": {
+        *("actions", "audio", "call", "endpointing", "flow", "grammar", "providers"),
+        *("recognition", "errors"),
+    },
     "transcribe": {"hearing", "asr", "grammar", "flow.model", "recognition", "errors"},
     "model_info": {"asr", "audio", "errors"},
     # Evaluation sends every file through the live path: the endpointer as in a call, and the
     # flows' default confidence level.
     "train": {
         *("asr", "audio", "grammar", "config", "endpointing", "flow.model"),
-        *("hearing", "recognition", "errors"),
+        *("hearing", "recognition", "replay", "errors"),
     },
     # A script expects causes and modes of answers by the names that the server's record has.
     "simulate": {"providers", "audio", "recognition", "errors"},
@@ -90,7 +95,7 @@ TRAINING = {"torch", "transformers", "librosa", "scipy", "onnx", "torchaudio"}
 ROOMS_WITHOUT_TRAINING = {
     *(CORE | ALL),
     *("asr", "server", "records", "simulate", "config", "bench", "hearing", "transcribe"),
-    "model_info",
+    *("model_info", "replay"),
 }
 
 
