@@ -39,7 +39,6 @@ from ivr.train.evaluate import Item, percentiles, read_manifest
 
 BEFORE_MS: Final = LINE_BEFORE // SAMPLES_PER_MS
 HISTOGRAM_MS: Final = (0, 200, 400, 600, 800, 1000, 1200, 1500)
-RULES: Final = ("grammar", "fixed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +165,12 @@ def measure(
         line = call_audio(answer.item.file)
         known = f"builtin:digits?length={len(answer.item.digits)}"
         for condition, grammar in (("known", known), ("variable", variable)):
-            for rule, play in zip(RULES, (replay, replay_fixed), strict=True):
-                figures = found[answer.item.group, condition, rule]
-                figures.add(answer, play(line, grammar, hear))
+            decided = {
+                "grammar": replay(line, grammar, hear),
+                "fixed": replay_fixed(line, grammar, hear),
+            }
+            for rule, decision in decided.items():
+                found[answer.item.group, condition, rule].add(answer, decision)
         progress(number + 1)
     return dict(found)
 
@@ -223,7 +225,7 @@ def run_endpointing(
             progress=lambda done: bar.update(task, completed=done),
         )
     groups = list(dict.fromkeys(answer.item.group for answer in answers))
-    result = {
+    result: dict[str, Any] = {
         "model": engine.description.name,
         "compute_ms": "measured" if compute_ms is None else compute_ms,
         "fixed_silence_ms": FIXED_SILENCE_MS,
