@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from ivr.flow.mistakes import unknown
 from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, EndStep, Flow, SayStep, Text
 from ivr.flow.source import Path, Source
+from ivr.grammar.lists import keys_of
 
 Edge = tuple[str, str, str]  # from step, to step, the key that leads there
 
@@ -40,6 +41,7 @@ def check_flow(flow: Flow, source: Source) -> None:
     _check_reached(flow, edges, source)
     _check_ends(flow, edges, source)
     _check_values(flow, edges, source)
+    _check_lists(flow, source)
 
 
 def texts(step: object) -> Iterator[tuple[Path, Text]]:
@@ -129,6 +131,17 @@ def _check_values(flow: Flow, edges: list[Edge], source: Source) -> None:
             for variable in text.variables:
                 if variable not in certain[name]:
                     raise source.error(("steps", name, *place), _absent(flow, variable))
+
+
+def _check_lists(flow: Flow, source: Source) -> None:
+    steps = [step for step in flow.steps.values() if isinstance(step, CaptureStep)]
+    used = {key.partition("@")[0] for step in steps for key in keys_of(step.grammar)}
+    for name in flow.lists:
+        if name not in used:
+            raise source.error(
+                ("lists", name),
+                f"never used; name it in a grammar, as builtin:digits?list={name}, or remove it",
+            )
 
 
 def _absent(flow: Flow, variable: str) -> str:

@@ -8,6 +8,7 @@ names of the timers are those of VoiceXML 2.x, appendix D.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import (
@@ -15,7 +16,9 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -23,6 +26,7 @@ from pydantic import (
 from ivr.errors import ConfigError
 from ivr.flow.text import NAME, names, parse_template
 from ivr.grammar import parse_grammar
+from ivr.grammar.lists import Directory, pin
 
 KIND: Final = " step"  # ends the tags below, so that they cannot be mistaken for keys
 
@@ -173,12 +177,14 @@ class CaptureStep(_AskStep):
 
     @field_validator("grammar")
     @classmethod
-    def _check_grammar(cls, value: str) -> str:
+    def _check_grammar(cls, value: str, info: ValidationInfo) -> str:
+        """The lists that it names are the file's; from here on it has their keys."""
         try:
-            parse_grammar(value)
+            pinned = pin(value, info.context or {})
+            parse_grammar(pinned)
         except ConfigError as error:
             raise ValueError(str(error)) from error
-        return value
+        return pinned
 
 
 class ConfirmStep(_AskStep):
@@ -250,6 +256,11 @@ class Flow(Model):
         """The steps that capture a variable."""
         return tuple(
             name
+    lists: dict[Name, str] = Field(
+        default={},
+        description="Files of allowed values for grammars to name, relative to the flow's: a number"
+        " a line, or FILE.csv#COLUMN.",
+    )
             for name, step in self.steps.items()
             if isinstance(step, CaptureStep) and step.capture == variable
         )
@@ -258,5 +269,11 @@ class Flow(Model):
         """The step that follows a no."""
         return step.no or self.capturers(step.confirm)[0]
 
+    # What the lists hold, for as long as a call runs this flow (`ivr.grammar.lists`).
+    _directories: tuple[Directory, ...] = PrivateAttr(default=())
+
+    def keep(self, directories: Iterable[Directory]) -> None:
+        """Hold on to the values of the lists for as long as this flow is used."""
+        self._directories = tuple(directories)
 
 _LISTENING_KEYS: Final = frozenset(Listening.model_fields)

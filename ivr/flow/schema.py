@@ -2,9 +2,10 @@
 
 Theory of operation: a file passes three gates, each of which may assume the ones before it. YAML
 becomes data with line numbers (`ivr.flow.source`); pydantic models check each key on its own
-(`ivr.flow.model`, with `ivr.flow.mistakes` for the words); `ivr.flow.check` checks the flow as a
-graph. A mistake is reported with file, line, key path and cure. A `Flow` that comes out can be run
-to its end by `ivr.flow.machine.Dialogue` without another check.
+(`ivr.flow.model`, with `ivr.flow.mistakes` for the words), for which the lists that the file names
+are read; `ivr.flow.check` checks the flow as a graph. A mistake is reported with file, line, key
+path and cure. A `Flow` that comes out can be run to its end by `ivr.flow.machine.Dialogue` without
+another check.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
-from ivr.errors import FlowError
+from ivr.errors import ConfigError, FlowError
 from ivr.flow.check import check_flow
 from ivr.flow.mistakes import first_mistake
-from ivr.flow.model import Flow
-from ivr.flow.source import parse_yaml
+from ivr.flow.model import Flow, Model, Name
+from ivr.flow.source import Source, parse_yaml
+from ivr.grammar.list_file import read_list
+from ivr.grammar.lists import Directory, publish
 
 _EMPTY: Final = (
     'is empty; write something after the colon, in "quotes" where it begins with #, or remove it'
@@ -43,15 +46,16 @@ def load_flow(path: str | Path) -> Flow:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise FlowError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
-    return parse_flow(text, str(path))
+    return parse_flow(text, str(path), Path(path).parent)
 
 
-def parse_flow(text: str, file: str = "flow") -> Flow:
+def parse_flow(text: str, file: str = "flow", folder: Path = Path()) -> Flow:
     """Check a flow given as text.
 
     Args:
         text: YAML.
         file: what to call it in messages.
+        folder: what the paths of its lists are relative to.
 
     Raises:
         FlowError: as `load_flow`.
@@ -63,8 +67,28 @@ def parse_flow(text: str, file: str = "flow") -> Flow:
         if empty[0] != "variables":
             raise source.error(empty, _EMPTY)
     try:
-        flow = Flow.model_validate(source.data)
+        named = _Lists.model_validate(source.data).lists
+        directories = {
+            name: _read_list(source, name, place, folder) for name, place in named.items()
+        }
+        flow = Flow.model_validate(source.data, context=directories)
     except ValidationError as error:
         raise first_mistake(source, error) from None
     check_flow(flow, source)
+    flow.keep(directories.values())
     return flow
+
+
+class _Lists(Model):
+    """The lists of a flow, which are read before the grammars that name them."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lists: dict[Name, str] = Field(default={})
+
+
+def _read_list(source: Source, name: str, place: str, folder: Path) -> Directory:
+    try:
+        return publish(name, read_list(place, folder))
+    except ConfigError as error:
+        raise source.error(("lists", name), str(error)) from error

@@ -9,7 +9,7 @@ together. Every mistake is one message with the cure, for it is the author of a 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ivr.errors import ConfigError
@@ -17,12 +17,13 @@ from ivr.grammar.amounts import amount_readers
 from ivr.grammar.automaton import Reader
 from ivr.grammar.checks import CHECKS, CHECKS_BY_LENGTH
 from ivr.grammar.dates import ORDERS, date_reader, expiry_reader
-from ivr.grammar.digits import Length, Listed, Number
+from ivr.grammar.digits import Length, Number
+from ivr.grammar.lists import Listed, is_key, lookup, unpinned
 from ivr.grammar.pattern import Pattern
 from ivr.grammar.phones import COUNTRIES, phone_reader
 from ivr.grammar.readers import BooleanReader, DigitReader
 from ivr.grammar.speech import NATURAL
-from ivr.grammar.table import Rule, compile_rules
+from ivr.grammar.table import Rule, Table, compile_rules
 
 # The longest answer a grammar may ask for. Nobody speaks more than 40 digits in one answer (an IBAN
 # has at most 34 characters); more is a slip of the pen in a flow, and would only slow the
@@ -45,7 +46,7 @@ def readers_of(uri: str) -> list[Reader[Any]]:
         try:
             readers.extend(_read_alternative(alternative.strip()))
         except ValueError as error:
-            raise ConfigError(f"grammar {uri!r}: {error}") from None
+            raise ConfigError(f"grammar {unpinned(uri)!r}: {error}") from None
     return readers
 
 
@@ -133,8 +134,8 @@ _COUNT = _Kind(_whole_number, "a whole number", "8")
 _PREFIX = _Kind(_numbers, "numbers separated by commas", "4155,62")
 _PATTERN = _Kind(lambda text: text or None, "a regular expression over digits", "4[0-46]{7}")
 _CHECK = _Kind(lambda text: text or None, "the name of a check digit", "luhn")
-_LIST = _Kind(_numbers, "numbers separated by commas", "101,205")
-
+_VALUES = _Kind(_numbers, "numbers separated by commas", "101,205")
+_LIST = _Kind(lambda text: text if is_key(text) else None, "the name of a list", "accounts")
 _MONEY = _Kind(_cents, "dollars, with two digits of cents or none", "499.99")
 _YEAR = _Kind(_whole_number, "a whole number", "1925")
 _ORDER = _one_of(*ORDERS)
@@ -145,32 +146,64 @@ def _digits(parameters: Parameters) -> list[Reader[Any]]:
     if len(parameters) > 1 and "values" in parameters:
         raise ValueError("values says all there is to say; leave out the other parameters")
     if "values" in parameters:
-        return [DigitReader(Listed(parameters["values"]))]
+        return [DigitReader(Listed.of(parameters["values"]))]
+    if "list" in parameters:
+        return [_listed_digits(parameters)]
     minimum, maximum = _lengths(parameters)
+    if not {"prefix", "pattern", "check"} & parameters.keys():
+        return [DigitReader(Length(minimum, maximum))]
+    lengths = None if maximum is None else range(minimum, maximum + 1)
+    tables = _tables(parameters, minimum, maximum, lengths)
+    if not tables:
+        raise _contradiction(parameters)
+    return [DigitReader(table) for table in tables]
+
+
+def _listed_digits(parameters: Parameters) -> Reader[Any]:
+    """The values of a list, those that the other parameters leave."""
+    listed: Listed | None = lookup(parameters["list"]).listed
+    if len(parameters) > 1 and listed is not None:
+        minimum, maximum = _lengths(parameters)
+        listed = listed.narrowed(_tables(parameters, minimum, maximum, listed.lengths()))
+    if listed is None:
+        raise _contradiction(parameters)
+    return DigitReader(listed)
+
+
+def _contradiction(parameters: Parameters) -> ValueError:
+    return ValueError(f"no digits fulfil {' and '.join(parameters)} together; leave one out")
+
+
+def _tables(
+    parameters: Parameters, minimum: int, maximum: int | None, lengths: Sequence[int] | None
+) -> list[Table]:
+    """What lengths, prefix, pattern and check demand together, as alternatives; none for nothing.
+
+    Args:
+        parameters: of the grammar.
+        minimum: the shortest answer.
+        maximum: the longest, ``None`` for no limit.
+        lengths: those that can occur, where that is known.
+    """
     rules: list[Rule[Any]] = []
     if "prefix" in parameters:
         rules.append(Pattern(f"({'|'.join(parameters['prefix'])})[0-9]*"))
     if "pattern" in parameters:
         rules.append(Pattern(parameters["pattern"]))
     check = parameters.get("check")
-    if check is None and not rules:
-        return [DigitReader(Length(minimum, maximum))]
     if check in CHECKS_BY_LENGTH:
-        if maximum is None:
+        if lengths is None:
             raise ValueError(f"check={check} needs length or maxlength, for it counts from the end")
         by_length = CHECKS_BY_LENGTH[check]
-        lengths = range(minimum, maximum + 1)
-        tables = [compile_rules(Length(n, n), by_length(n), *rules) for n in lengths]
+        wanted = [n for n in lengths if n >= minimum and (maximum is None or n <= maximum)]
+        tables = [compile_rules(Length(n, n), by_length(n), *rules) for n in wanted]
     else:
         if check in CHECKS:
             rules.append(CHECKS[check]())
         elif check is not None:
             raise ValueError(_unknown("check", check, [*CHECKS, *CHECKS_BY_LENGTH]))
         tables = [compile_rules(Length(minimum, maximum), *rules)]
-    readers: list[Reader[Any]] = [DigitReader(table) for table in tables if table is not None]
-    if not readers:
-        raise ValueError(f"no digits fulfil {' and '.join(parameters)} together; leave one out")
-    return readers
+    return [table for table in tables if table is not None]
 
 
 def _lengths(parameters: Parameters) -> tuple[int, int | None]:
@@ -240,7 +273,8 @@ _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[
             "prefix": _PREFIX,
             "pattern": _PATTERN,
             "check": _CHECK,
-            "values": _LIST,
+            "values": _VALUES,
+            "list": _LIST,
         },
         _digits,
     ),

@@ -14,8 +14,7 @@ promises make the whole grammar exact:
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Protocol, TypeVar
 
 Q = TypeVar("Q", bound=Hashable)
@@ -145,49 +144,6 @@ class Number:
             return above
         below = total < len(self._high) or (total == len(self._high) and versus_high <= 0)
         return above and below
-
-
-# Listed's state: the stretch of the sorted values that begin with the digits so far, and how many
-# digits those are.
-ListedState = tuple[int, int, int]
-
-
-class Listed:
-    """One of the values given, whatever their lengths: account numbers, extensions, branch codes.
-
-    The values lie sorted, and the ones that begin with the same digits lie together, so a step is
-    two binary searches. They are packed into one string of bytes, each filled with spaces to the
-    longest: a million account numbers of eight digits take 8 MB, where Python's own strings take
-    65.
-
-    Args:
-        values: at least one, of digits only; repeats are harmless.
-    """
-
-    def __init__(self, values: Iterable[str]) -> None:
-        ordered = sorted(set(values))
-        self._width = max(map(len, ordered))
-        self._packed = "".join(value.ljust(self._width) for value in ordered).encode("ascii")
-        self._places = range(len(ordered))
-        self.start: ListedState = (0, len(ordered), 0)
-
-    def step(self, state: ListedState, digit: str) -> ListedState | None:
-        """See `Acceptor`."""
-        low, high, length = state
-        begun = self._value(low)[:length] + digit.encode("ascii")
-        first = bisect_left(self._places, begun, low, high, key=self._value)
-        # ":" follows "9": the first value that can no longer begin so.
-        after = bisect_left(self._places, begun + b":", first, high, key=self._value)
-        return (first, after, length + 1) if first < after else None
-
-    def accepts(self, state: ListedState) -> bool:
-        """See `Acceptor`. The shortest of the values that begin alike comes first."""
-        low, _, length = state
-        return len(self._value(low).rstrip()) == length
-
-    def _value(self, place: int) -> bytes:
-        """A value with its spaces, which sort before every digit."""
-        return self._packed[place * self._width : (place + 1) * self._width]
 
 
 def _compare(so_far: int, digit: str, bound: str, position: int) -> int:

@@ -24,8 +24,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from ivr.errors import ConfigError
 from ivr.grammar.automaton import Automaton, Node, Reader
 from ivr.grammar.builtin import readers_of
+from ivr.grammar.lists import keys_of, lookup, unpinned
 from ivr.grammar.words import OTHER
 
 
@@ -127,16 +129,36 @@ class Grammar:
         return any(reader.keys_can_grow(keys) for reader in self._readers)
 
 
-@lru_cache(maxsize=256)  # the automaton's nodes are worth keeping; a flow has a handful of grammars
 def parse_grammar(uri: str) -> Grammar:
     """The grammar of a URI in the manner of VoiceXML's builtin grammars.
+
+    The automaton's nodes are worth keeping and a flow has a handful of grammars, so a grammar is
+    remembered: one over a list with the list, any other for good.
 
     Args:
         uri: alternatives joined by ``|``, each a name and parameters, such as
             ``builtin:digits?length=16;check=luhn``; docs/reference/flow.md lists them all, and
-            ``builtin:natural`` is any number or yes/no by its natural reading.
+            ``builtin:natural`` is any number or yes/no by its natural reading. Lists are named by
+            their keys (`ivr.grammar.lists`).
 
     Raises:
         ConfigError: what is wrong, and what would be right.
     """
+    keys = keys_of(uri)
+    return _parse_listed(uri, keys[0]) if keys else _parse_plain(uri)
+
+
+@lru_cache(maxsize=256)
+def _parse_plain(uri: str) -> Grammar:
     return Grammar(uri, readers_of(uri))
+
+
+def _parse_listed(uri: str, key: str) -> Grammar:
+    try:
+        grammars = lookup(key).grammars
+    except ValueError as error:
+        raise ConfigError(f"grammar {unpinned(uri)!r}: {error}") from None
+    if uri not in grammars:
+        grammars[uri] = Grammar(uri, readers_of(uri))
+    grammar: Grammar = grammars[uri]
+    return grammar

@@ -25,6 +25,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ivr.grammar.digits import DIGITS
 
 Q = TypeVar("Q", bound=Hashable)
@@ -68,6 +71,19 @@ class Table:
     def __len__(self) -> int:
         """The number of states."""
         return len(self._following) - 1  # the refused one is never reached
+
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """The same for many strings of digits at once.
+
+        Returns:
+            [states, 11] int32, the next state by digit, 0 for refused, and in the last column the
+            state itself; [states] bool, whether a state accepts.
+        """
+        rows = [
+            [following.get(digit, _REFUSED) for digit in DIGITS] + [state]
+            for state, following in enumerate(self._following)
+        ]
+        return np.array(rows, np.int32), np.array(self._accepting, np.bool_)
 
     def step(self, state: int, digit: str) -> int | None:
         """See `Acceptor`."""

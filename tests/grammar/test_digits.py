@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.grammar.digits import Length, Listed, Number, accepts, can_grow, run
+from ivr.grammar.digits import Length, Number, accepts, can_grow, run
 
 SHORT_STRINGS = ["".join(p) for n in range(4) for p in product("0123456789", repeat=n)]
 
@@ -112,27 +112,3 @@ def test_only_the_ten_digits_are_digits(keys: str) -> None:
     """Keys that are no digit, and digits of other scripts, are not accepted and cannot grow."""
     assert not accepts(Length(), keys)
     assert not can_grow(Length(), keys)
-
-
-@given(st.sets(st.text("0123456789", min_size=1, max_size=4), min_size=1, max_size=30))
-def test_a_list_accepts_its_values_and_lives_while_one_can_follow(values: set[str]) -> None:
-    """Every string of up to four digits, against the set itself."""
-    acceptor = Listed(values)
-    proper = {value[:end] for value in values for end in range(len(value))}
-    beginnings = proper | values
-    for digits in [*SHORT_STRINGS, *values]:
-        assert accepts(acceptor, digits) == (digits in values), digits
-        assert (run(acceptor, acceptor.start, digits) is not None) == (digits in beginnings), digits
-        assert can_grow(acceptor, digits) == (digits in proper), digits
-
-
-def test_a_list_of_a_million_answers_by_its_states() -> None:
-    """No walk over the values: an account directory is one constraint, and takes their bytes."""
-    acceptor = Listed(f"{number * 97:08d}" for number in range(1_000_000))
-    assert len(acceptor._packed) == 8_000_000
-    assert accepts(acceptor, f"{97 * 123_456:08d}")
-    assert not accepts(acceptor, "00000001")
-    state = run(acceptor, acceptor.start, "0000009")
-    assert state is not None
-    assert acceptor.step(state, "7") is not None
-    assert acceptor.step(state, "8") is None
