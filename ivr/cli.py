@@ -37,6 +37,10 @@ Config = Annotated[
 Model = Annotated[
     Path | None, typer.Option("--model", help="Folder of a model; the embedded one by default.")
 ]
+Lists = Annotated[
+    list[str] | None,
+    typer.Option("--list", help="NAME=FILE, or NAME=FILE.csv#COLUMN: a list the grammar names."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 OptionalPath = Path | None
 
@@ -182,6 +186,7 @@ def transcribe(
     grammar: Annotated[
         str, typer.Option(help="Grammar of the question, e.g. builtin:digits?length=8.")
     ] = "builtin:natural",
+    lists: Lists = None,
     model: Model = None,
     confidence_level: Annotated[
         float | None,
@@ -203,6 +208,7 @@ def transcribe(
             grammar=grammar,
             folder=model,
             confidence_level=confidence_level,
+            lists=lists or (),
             json_output=as_json,
         )
     )
@@ -216,6 +222,7 @@ def evaluate(
     grammar: Annotated[
         str, typer.Option(help="Grammar of the question, e.g. builtin:digits?length=8.")
     ] = "builtin:natural",
+    lists: Lists = None,
     model: Model = None,
     confidence_level: Annotated[
         float | None, typer.Option(help="Answers below it count as none; the flows' default.")
@@ -246,6 +253,7 @@ def evaluate(
             folder=model,
             confidence_level=confidence_level,
             workers=workers or os.cpu_count() or 1,
+            lists=lists or (),
             results=results,
             json_output=as_json,
             page=report,

@@ -22,6 +22,8 @@ from rich.text import Text
 from ivr.asr.loading import open_engine
 from ivr.flow.model import Listening
 from ivr.grammar.grammar import Grammar, parse_grammar
+from ivr.grammar.list_file import given_lists
+from ivr.grammar.lists import pin, unpinned
 from ivr.grammar.words import OTHER
 from ivr.hearing import Answer, Listener, Utterance, joined
 from ivr.recognition import Hypothesis
@@ -155,7 +157,7 @@ class Transcriber:
             "words": [asdict(word) for word in spoken_words(answer.utterances)],
             "confidence": round(answer.confidence, 4),
             "n_best": [asdict(way) for way in self.n_best(answer)],
-            "grammar": self.grammar,
+            "grammar": unpinned(self.grammar),
             "model": self._model,
             "error": answer.error or None,
         }
@@ -172,17 +174,29 @@ def run_transcribe(
     folder: Path | None,
     confidence_level: float | None,
     json_output: bool,
+    lists: Sequence[str] = (),
     console: Console | None = None,
 ) -> int:
     """Hears files one after the other and prints each as soon as it is heard.
+
+    Args:
+        files: recordings.
+        grammar: grammar URI of the question.
+        folder: the model's folder; None for the embedded model.
+        confidence_level: answers below it count as none; None for the flows' default.
+        json_output: print a JSON object a line.
+        lists: files that the grammar names, each ``NAME=FILE``.
+        console: where to print for people.
 
     Returns:
         The exit status: 1 if a file could not be read, else 0.
 
     Raises:
-        ConfigError: the grammar is not one.
+        ConfigError: the grammar is not one, or a list is wrong.
         ModelError: the model cannot be loaded.
     """
+    directories = given_lists(lists)
+    grammar = pin(grammar, directories)
     level = Listening().confidence_level if confidence_level is None else confidence_level
     transcriber = Transcriber(folder, grammar, level)
     console = console or Console()

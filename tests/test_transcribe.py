@@ -229,3 +229,25 @@ def test_a_clear_digit_is_heard_by_the_embedded_model(spoken: Path) -> None:
     done = CliRunner().invoke(app, ["transcribe", "--json", str(spoken / "one.webm")])
     line = json.loads(done.output)
     assert any(way["digits"] == "7" for way in line["n_best"])
+
+
+def test_a_list_of_the_command_line_decides(
+    engine: type[StubEngine],
+    spoken: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The second likeliest number is an account, and the grammar is shown as it was given."""
+    (tmp_path / "accounts.txt").write_text("45\n")
+    engine.answers = [heard(("four one", 0.6), ("four five", 0.4))]
+    run(
+        [spoken / "one.wav"],
+        grammar="builtin:digits?list=accounts",
+        lists=[f"accounts={tmp_path / 'accounts.txt'}"],
+        confidence_level=0.1,
+        json_output=True,
+    )
+    line = json.loads(capsys.readouterr().out)
+    assert (line["digits"], line["grammar"]) == ("45", "builtin:digits?list=accounts")
+    with pytest.raises(ConfigError, match="name its file, under lists in the flow or with --list"):
+        run([spoken / "one.wav"], grammar="builtin:digits?list=accounts")

@@ -13,6 +13,8 @@ when every worker is busy and `queue_limit` more utterances wait, a further one 
 The work is a task of its own: a caller who hangs up does not take along the watch over a worker
 that is stuck. Each worker has an executor to itself, since `ProcessPoolExecutor` can kill no single
 task and fails as a whole: the utterances of the other workers do not notice a replacement.
+
+The lists that a grammar names lie in files that all workers map (`ivr.asr.shared_lists`).
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.asr.shared_lists import Place, SharedLists, directories_of, hold
 from ivr.asr.threads import keep_to_one_thread
 from ivr.errors import ModelError, Overloaded
 from ivr.recognition import Recognition
@@ -57,7 +60,8 @@ def _load(folder: Path | None) -> None:
     _engine.warm_up()
 
 
-def _recognize(samples: bytes, grammar: str) -> Recognition:
+def _recognize(samples: bytes, grammar: str, lists: tuple[Place, ...]) -> Recognition:
+    hold(lists)
     recognition: Recognition = _engine.recognize(np.frombuffer(samples, np.int16), grammar)
     return recognition
 
@@ -99,7 +103,11 @@ class _Worker:
         self.alive = self._executor is executor  # not if it was closed meanwhile
 
     async def recognize(
-        self, samples: NDArray[np.int16], grammar: str, timeout_s: float
+        self,
+        samples: NDArray[np.int16],
+        grammar: str,
+        lists: tuple[Place, ...],
+        timeout_s: float,
     ) -> Recognition:
         """Recognises one utterance; the worker must be idle.
 
@@ -112,7 +120,7 @@ class _Worker:
         data = samples.astype(np.int16).tobytes()
         async with asyncio.timeout(timeout_s):
             return await asyncio.get_running_loop().run_in_executor(
-                self._executor, _recognize, data, grammar
+                self._executor, _recognize, data, grammar, lists
             )
 
     def kill(self) -> None:
@@ -167,6 +175,7 @@ class RecognizerPool:
         self._waiting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ready = False
+        self._lists = SharedLists()
         self.restarts = 0
 
     @property
@@ -206,6 +215,7 @@ class RecognizerPool:
             Overloaded: all workers are busy and the queue is full.
             ModelError: the pool is not running, or the worker died twice over this
                 utterance, or was stuck.
+            ConfigError: the grammar is not one, or names a list that nobody has published.
         """
         if not self._ready:
             raise ModelError("the recogniser is not running")
@@ -227,11 +237,14 @@ class RecognizerPool:
 
     async def _work(self, worker: _Worker, samples: NDArray[np.int16], grammar: str) -> Recognition:
         """One utterance by one worker, which is not alive afterwards if it died or was stuck."""
+        # Held for as long as a worker may map them: the call may be over before.
+        directories = directories_of(grammar)
+        lists = await asyncio.to_thread(self._lists.place, directories) if directories else ()
         for _ in range(2):
             try:
                 if not worker.alive:
                     await self._reload(worker)
-                return await worker.recognize(samples, grammar, self._timeout_s)
+                return await worker.recognize(samples, grammar, lists, self._timeout_s)
             except BrokenProcessPool:
                 worker.kill()
             except TimeoutError as error:
@@ -280,3 +293,4 @@ class RecognizerPool:
         patience_s = min(self._timeout_s, CLOSE_TIMEOUT_S)
         await asyncio.gather(*(worker.close(patience_s) for worker in self._workers))
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._lists.close()

@@ -24,10 +24,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ivr.errors import ConfigError
 from ivr.grammar.automaton import Automaton, Node, Reader
 from ivr.grammar.builtin import readers_of
-from ivr.grammar.lists import keys_of, lookup, unpinned
+from ivr.grammar.lists import keys_of, lookup
 from ivr.grammar.words import OTHER
 
 
@@ -154,10 +153,7 @@ def _parse_plain(uri: str) -> Grammar:
 
 
 def _parse_listed(uri: str, key: str) -> Grammar:
-    try:
-        grammars = lookup(key).grammars
-    except ValueError as error:
-        raise ConfigError(f"grammar {unpinned(uri)!r}: {error}") from None
+    grammars = lookup(key).grammars
     if uri not in grammars:
         grammars[uri] = Grammar(uri, readers_of(uri))
     grammar: Grammar = grammars[uri]

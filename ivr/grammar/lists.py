@@ -192,11 +192,11 @@ def lookup(key: str) -> Directory:
     """The directory of a key.
 
     Raises:
-        ValueError: nobody keeps such a list; the message has the cure.
+        ConfigError: nobody keeps such a list; the message has the cure.
     """
     found = _directories.get(key)
     if found is None:
-        raise ValueError(
+        raise ConfigError(
             f"unknown list {key.partition('@')[0]!r}; name its file, under lists in the flow or "
             "with --list"
         )

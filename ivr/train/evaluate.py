@@ -16,11 +16,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ivr.asr.loading import open_engine
+from ivr.asr.shared_lists import Place, SharedLists, directories_of, hold
 from ivr.errors import ConfigError
 from ivr.grammar.grammar import parse_grammar
 from ivr.hearing import END_SILENCE_MS, NATURAL, Answer, Listener
@@ -117,7 +119,8 @@ def _decibels(text: str, path: Path, line: int) -> float | None:
     return decibels
 
 
-def _load(folder: Path | None, grammar: str, end_silence_ms: int) -> None:
+def _load(folder: Path | None, grammar: str, end_silence_ms: int, lists: tuple[Place, ...]) -> None:
+    hold(lists)
     global _listener  # noqa: PLW0603 - one listener a worker process
     _listener = Listener(open_engine(folder), grammar, end_silence_ms)
 
@@ -144,6 +147,8 @@ def hear_all(
 ) -> Iterator[Answer]:
     """Answers in the order of the items, as they come.
 
+    Whoever published the lists that the grammar names keeps them until the last answer.
+
     Raises:
         ModelError: the model cannot be loaded.
         ConfigError: the grammar is not one.
@@ -155,8 +160,15 @@ def hear_all(
         return
     open_engine(folder)  # a bad model shows here, not in a dying worker
     context = multiprocessing.get_context("spawn")
-    arguments = (folder, grammar, end_silence_ms)
-    with ProcessPoolExecutor(workers, context, initializer=_load, initargs=arguments) as pool:
+    with (
+        closing(SharedLists()) as lists,
+        ProcessPoolExecutor(
+            workers,
+            context,
+            initializer=_load,
+            initargs=(folder, grammar, end_silence_ms, lists.place(directories_of(grammar))),
+        ) as pool,
+    ):
         yield from pool.map(_hear, [item.file for item in items], chunksize=8)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from rich.text import Text
 from ivr.asr.model_files import open_model
 from ivr.errors import ConfigError
 from ivr.flow.model import Listening
+from ivr.grammar.list_file import given_lists
+from ivr.grammar.lists import pin
 from ivr.train.evaluate import Report, hear_all, read_manifest
 
 
@@ -28,6 +30,7 @@ def run_evaluate(
     folder: Path | None,
     confidence_level: float | None,
     workers: int,
+    lists: Sequence[str] = (),
     results: Path | None,
     json_output: bool,
     page: Path | None = None,
@@ -38,6 +41,7 @@ def run_evaluate(
     Args:
         manifest: the recordings and what is said in them.
         grammar: grammar URI of the question.
+        lists: files that it names, each ``NAME=FILE``.
         folder: the model's folder; None for the embedded model.
         confidence_level: answers below it count as none; None for the flows' default.
         workers: processes.
@@ -54,6 +58,8 @@ def run_evaluate(
         ModelError: the model cannot be loaded.
     """
     items = read_manifest(manifest)
+    directories = given_lists(lists)
+    question = pin(grammar, directories)
     if with_digits and page is None:
         raise ConfigError("--with-digits: belongs to --report")
     # Whatever cannot be written shows now, not after an hour of hearing.
@@ -65,7 +71,7 @@ def run_evaluate(
     level = Listening().confidence_level if confidence_level is None else confidence_level
     report = Report(confidence_level=level)
     console = Console(stderr=True)
-    answers = hear_all(items, folder, grammar, workers=workers)
+    answers = hear_all(items, folder, question, workers=workers)
     shown = track(answers, "hearing", len(items), console=console, disable=json_output)
     for item, answer in zip(items, shown, strict=True):
         report.add(item, answer)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from ivr.audio.espeak import Espeak
 from ivr.audio.level import level_speech
 from ivr.audio.wav import write_wav
+from ivr.cli import app
 from ivr.errors import ConfigError, ModelError
 from ivr.hearing import NATURAL
 from ivr.train import evaluate
@@ -27,6 +29,7 @@ from ivr.train.evaluate import (
 )
 from ivr.train.evaluation_report import run_evaluate
 from tests.asr.stub import StubEngine
+from tests.asr.tiny import make_model
 
 # What the evaluation command promises with --json, and what it adds.
 PROMISED = (
@@ -265,6 +268,22 @@ def test_tables_for_people(
     assert status == 0
     assert "100.00 %" in out
     assert "p95" in out
+
+
+def test_a_list_of_the_command_line_reaches_every_worker(spoken: Path, tmp_path: Path) -> None:
+    """Two processes with a small model; the grammar is one that only the list makes."""
+    (tmp_path / "codes.txt").write_text("415\n")
+    manifest = write_manifest(tmp_path / "m.csv", "file,digits", *[f"{spoken / 'one.wav'},415"] * 2)
+    done = CliRunner().invoke(
+        app,
+        [
+            *("evaluate", str(manifest), "--model", str(make_model(tmp_path / "model"))),
+            *("--grammar", "builtin:digits?list=codes", "--list", f"codes={tmp_path}/codes.txt"),
+            *("--workers", "2", "--json"),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["files"] == 2
 
 
 def test_evaluation_needs_nothing_of_training() -> None:
