@@ -77,6 +77,8 @@ class TurnRecord:
         prompt_end_ms: when the provider said that the prompt was played, None if it was cut short.
         speech_end_ms: end of the caller's last speech or key.
         decided_ms: when the answer was taken.
+        ignored_keys: how many keys answered nothing: pressed at a question without keys, or in one
+            go with the number before and ahead of a question that takes no such keys.
     """
 
     step: str
@@ -86,3 +88,4 @@ class TurnRecord:
     prompt_end_ms: int | None = None
     speech_end_ms: int | None = None
     decided_ms: int | None = None
+    ignored_keys: int = 0

@@ -17,8 +17,8 @@ What came in for the question that is open, and what it amounts to, is a `Collec
 
 In a pause the utterance so far is recognised provisionally. A complete answer that cannot grow is
 taken at once; one that can grow waits `complete_timeout_s`; an incomplete one waits
-`incomplete_timeout_s`, so that a caller who pauses between groups is not cut off. Keys go by the
-rules of VoiceXML 2.x appendix D.
+`incomplete_timeout_s`, so that a caller who pauses between groups is not cut off. A key ends the
+utterance in progress and follows it in the answer; keys that come too early wait in `TypeAhead`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.actions import (
-    Action,
-    CallSettings,
-    Clear,
-    Hangup,
-    Play,
-    Recognize,
-    TurnRecord,
-)
+from ivr.actions import Action, CallSettings, Clear, Hangup, Recognize, TurnRecord
 from ivr.audio.g711 import mulaw_decode
-from ivr.collection import MAX_KEYS, SAMPLES_PER_MS, Collection, shown
+from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown
 from ivr.endpointing.endpointer import (
     Endpointer,
     SpeechPaused,
@@ -50,6 +42,7 @@ from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.schema import Flow
 from ivr.grammar.grammar import parse_grammar
+from ivr.playout import Playout
 from ivr.providers.events import (
     DtmfReceived,
     Event,
@@ -59,6 +52,7 @@ from ivr.providers.events import (
     StreamStopped,
 )
 from ivr.recognition import Collected, CompletionCause, Recognition
+from ivr.typeahead import BURST_S, Key, TypeAhead
 
 FRAME_SAMPLES: Final = 160  # 20 ms at 8 kHz
 
@@ -86,11 +80,10 @@ class Call:
         self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
         self._clock = 0
         self._utterances = 0
-        self._marks = 0
         self._collection: Collection | None = None
-        self._final_mark: str | None = None
-        self._mark_deadline: int | None = None
-        self._typed_ahead = ""
+        self._playout = Playout(samples_of(self.settings.mark_timeout_s))
+        self._type_ahead = TypeAhead(samples_of(BURST_S))
+        self._questions = 0
         self._started = False
         self.ended = False
 
@@ -136,8 +129,12 @@ class Call:
             wall_ms: time from the action to this answer, for the record.
         """
         collection = self._collection
-        if self.ended or collection is None or collection.pending != utterance_id:
+        if self.ended or collection is None:
             return []
+        if collection.pending != utterance_id:
+            # What was said before a key, perhaps.
+            filled = collection.fill(utterance_id, recognition, self._clock)
+            return self._weigh(collection, None) if filled else []
         collection.pending = None
         if recognition is None:
             if not collection.ended:
@@ -146,11 +143,7 @@ class Call:
                 return []
             return self._decide(collection.unanswered(CompletionCause.ERROR))
         collection.heard = recognition
-        wait_s = None if collection.ended else collection.wait_s(recognition)
-        if wait_s is None:
-            return self._judge(collection, wall_ms)
-        self._endpointer.set_end_silence_ms(_whole_ms(wait_s))
-        return []
+        return self._weigh(collection, wall_ms)
 
     def tick(self, stalled_s: float) -> list[Action]:
         """Takes the shell's wall-clock watchdog: seconds since the last frame."""
@@ -207,10 +200,22 @@ class Call:
     ) -> list[Action]:
         self._utterances += 1
         collection.ask(self._utterances, self._clock)
-        grammar = collection.collect.grammar
+        grammar = collection.speech_grammar
         return [Recognize(self._utterances, samples, grammar, provisional)]
 
+    def _weigh(self, collection: Collection, wall_ms: float | None) -> list[Action]:
+        """Takes the answer now, or sets how long the caller may pause."""
+        if collection.heard is None:
+            return self._settle(collection)
+        wait_s = None if collection.ended else collection.wait_s(collection.heard)
+        if wait_s is None:
+            return self._judge(collection, wall_ms)
+        self._endpointer.set_end_silence_ms(_whole_ms(wait_s))
+        return []
+
     def _judge(self, collection: Collection, wall_ms: float | None) -> list[Action]:
+        if collection.waits:
+            return []  # for what was said before a key; it is weighed again then
         collected = collection.judge_speech(self._clock, wall_ms)
         return self._listen_on(collection) if collected is None else self._decide(collected)
 
@@ -228,49 +233,43 @@ class Call:
 
     def _perform(self, turn: Turn) -> list[Action]:
         """Says the turn's prompts and listens, or ends the call after them."""
-        actions: list[Action] = []
-        mark: str | None = None
-        for prompt in turn.prompts:
-            self._marks += 1
-            mark = f"p{self._marks}"
-            actions.append(Play(prompt, mark))
-        if mark is not None:
-            timeout = int(self.settings.mark_timeout_s * 1000) * SAMPLES_PER_MS
-            self._mark_deadline = self._clock + timeout
+        plays, mark = self._playout.play(turn.prompts, self._clock)
         if turn.end is not None:
-            return actions + self._finish(turn.end, turn.prompts, mark)
+            return [*plays, *self._finish(turn.end, turn.prompts, mark)]
         if turn.collect is None:
             raise StateError("a turn collects or ends")
+        self._questions += 1
         grammar = parse_grammar(turn.collect.grammar)
-        self._collection = Collection(turn.collect, grammar, turn.prompts, mark)
+        collection = Collection(turn.collect, grammar, turn.prompts, mark, self._questions)
+        self._collection = collection
         self._await_utterance(turn.collect)
         if mark is None:
-            self._start_waiting(self._collection)
-        return actions
+            self._start_waiting(collection)
+        return [*plays, *self._take_typed_ahead()]
 
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
         self.outcome, self.variables = end.outcome, dict(end.variables)
         self.turns.append(TurnRecord("end", shown(prompts), None, decided_ms=self.clock_ms))
         if mark is None:
             return self._hang_up(end.outcome)
-        self._final_mark = mark
+        self._playout.goodbye = mark
         return []
 
     def _mark_played(self, name: str) -> list[Action]:
-        if name == self._final_mark:
+        if name == self._playout.goodbye:
             return self._hang_up(self.outcome)
         collection = self._collection
         if collection is not None and name == collection.last_mark and not collection.barged_in:
             collection.prompt_end_ms = self.clock_ms
+            self._type_ahead.pause()
             self._start_waiting(collection)
             return self._take_typed_ahead()
         return []
 
     def _start_waiting(self, collection: Collection) -> None:
         if collection.noinput_at is None:
-            self._mark_deadline = None
-            no_input = int(collection.collect.no_input_timeout_s * 1000) * SAMPLES_PER_MS
-            collection.noinput_at = self._clock + no_input
+            self._playout.over()
+            collection.time_silence(self._clock)
 
     def _barge_in(self, collection: Collection) -> list[Action]:
         if collection.noinput_at is not None or not collection.collect.bargein:
@@ -293,53 +292,73 @@ class Call:
 
     def _key(self, digit: str) -> list[Action]:
         collection = self._collection
-        if collection is None or not collection.collect.dtmf:
-            # Not kept for later: it must not answer a question that the caller has not heard.
+        if collection is None:
             return []
-        collect = collection.collect
-        if collection.noinput_at is None and not collect.bargein:
-            # This prompt may not be interrupted: the key waits for its end.
-            self._typed_ahead = (self._typed_ahead + digit)[:MAX_KEYS]
-            return []
-        if digit == collect.term_char:
-            # After a full number many callers press # out of habit: alone it says nothing.
-            return self._decide_keys(collection) if collection.keys else []
-        actions = self._barge_in(collection)
-        if collection.press(digit, self._clock):
-            actions += self._decide_keys(collection)
-        return actions
+        key = self._type_ahead.press(digit, collection.number, self._clock)
+        if digit == collection.collect.term_char:
+            self._type_ahead.terminate()
+        return self._take_key(collection, key)
 
-    def _decide_keys(self, collection: Collection) -> list[Action]:
-        return self._decide(collection.judge_keys(self._clock))
+    def _take_key(self, collection: Collection, key: Key) -> list[Action]:
+        collect = collection.collect
+        if not collect.dtmf or not collection.takes_ahead(key):
+            # It must not answer a question that the caller has not heard.
+            collection.ignored_keys += 1
+            return []
+        if collection.closed or (collection.noinput_at is None and not collect.bargein):
+            # What was said before it is being recognised, or this prompt may not be interrupted.
+            self._type_ahead.keep(key)
+            return []
+        speaking = collection.listens and self._endpointer.in_speech
+        if not speaking and not collection.says(key.digit):
+            # After a full number many callers press # out of habit: alone it says nothing.
+            return []
+        actions = self._barge_in(collection)
+        actions += self._close_utterance(collection)
+        collection.press(key.digit, self._clock)
+        return actions + self._settle(collection)
+
+    def _close_utterance(self, collection: Collection) -> list[Action]:
+        """What is being said when a key comes is a part of the answer, before the key."""
+        asked: list[Action] = []
+        unheard = collection.listens and collection.heard is None and collection.pending is None
+        for event in self._endpointer.finish():
+            if unheard and isinstance(event, UtteranceEnded):
+                asked += self._ask_recognizer(collection, event.samples, provisional=False)
+        collection.close_speech()
+        self._await_utterance(collection.collect)
+        return asked
+
+    def _settle(self, collection: Collection) -> list[Action]:
+        """Decides, once nothing can be added and all that was said is recognised."""
+        if not collection.closed or collection.waits:
+            return []
+        return self._decide(collection.judge_slot(self._clock))
 
     def _take_typed_ahead(self) -> list[Action]:
-        """Takes the keys that were pressed during a prompt that may not be interrupted."""
-        keys, self._typed_ahead = self._typed_ahead, ""
+        """Takes the keys that waited; those whose time has not come yet wait on."""
         actions: list[Action] = []
-        for digit in keys:
-            actions += self._key(digit)
+        for key in self._type_ahead.take():
+            if self._collection is not None:
+                actions += self._take_key(self._collection, key)
         return actions
 
     # -- time and ends ------------------------------------------------------------------------
 
     def _check_timers(self) -> list[Action]:
         collection = self._collection
-        if self._mark_deadline is not None and self._clock >= self._mark_deadline:
-            self._mark_deadline = None
-            if self._final_mark is not None:
+        if self._playout.is_lost(self._clock):
+            if self._playout.goodbye is not None:
                 return self._hang_up(self.outcome)
             if collection is not None:
                 self._start_waiting(collection)
                 return self._take_typed_ahead()
-        if collection is None:
+        if collection is None or (collection.collect.speech and self._endpointer.in_speech):
             return []
-        if collection.key_deadline is not None:
-            return self._decide_keys(collection) if self._clock >= collection.key_deadline else []
-        due = collection.noinput_at is not None and self._clock >= collection.noinput_at
-        speaking = collection.collect.speech and self._endpointer.in_speech
-        if not due or speaking or collection.pending is not None:
-            return []
-        return self._decide(collection.unanswered(CompletionCause.NO_INPUT_TIMEOUT))
+        if collection.silent_too_long(self._clock):
+            return self._decide(collection.unanswered(CompletionCause.NO_INPUT_TIMEOUT))
+        collection.end_keys(self._clock)
+        return self._settle(collection)
 
     def _decide(self, collected: Collected) -> list[Action]:
         collection = self._collection
@@ -354,7 +373,7 @@ class Call:
     def _caller_left(self) -> list[Action]:
         if self._collection is not None:
             self._decide(self._collection.unanswered(CompletionCause.HANGUP))
-        if self._final_mark is None:
+        if self._playout.goodbye is None:
             self.outcome = "hangup"
             self.variables = self._dialogue.variables
         self.ended = True

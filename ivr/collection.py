@@ -4,13 +4,17 @@ Theory of operation: a call (`ivr.call`) opens a `Collection` with each question
 it hears, each key, each recognition, with the stream position; the collection weighs them by the
 question's grammar and limits, and the call acts on what it says. Nothing is performed here.
 
-Speech and keys do not mix: a key makes the words so far worthless, and from then on speech is no
-answer. A spoken answer that nobody is sure of is a nomatch, one without words is nobody's answer.
+Speech and keys fill one slot (`ivr.slot`), in the order given. The utterance in progress stands
+after the slot: it becomes a part of it when a key follows, and it is judged together with the parts
+when it ends. A spoken answer that nobody is sure of is a nomatch, one without words is nobody's
+answer. Keys end by the rules of VoiceXML 2.x, appendix D: at the terminating key, when they are
+complete and cannot go on (after `term_timeout_s`), or when no other comes for
+`inter_digit_timeout_s`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ivr.actions import TurnRecord
@@ -18,10 +22,12 @@ from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
 from ivr.grammar.grammar import Grammar
 from ivr.grammar.interpret import interpret, progress
-from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
+from ivr.recognition import Collected, CompletionCause, Recognition
+from ivr.slot import ANY_DIGITS, Reading, Slot
+from ivr.typeahead import Key
 
 SAMPLES_PER_MS: Final = 8
-MAX_KEYS: Final = 128  # longer than any answer; a stuck key or a hostile peer must not fill memory
+STAR: Final = "*"
 
 
 @dataclass(repr=False)  # it would hold the caller's number
@@ -33,11 +39,14 @@ class Collection:
         grammar: of the answer.
         prompts: that asked.
         last_mark: of the last prompt; None if there was none to play.
-        keys: pressed so far.
+        number: of the question in the call, from 1.
+        slot: what was keyed, and what was spoken before a key.
         barged_in: the caller has stopped the prompt.
         prompt_end_ms: when the prompt had been played; None if that is not known.
         noinput_at: when a silent caller has been silent for too long; None while the prompt plays.
         key_deadline: when the keys end without another one.
+        closed: nothing is added to the slot any more; it may still wait for a recognition.
+        ignored_keys: how many keys were pressed that answer nothing here.
         last_input_at: end of the last speech, or the last key.
         pending: the recognition that counts, if one is under way.
         requested_at: when it was asked for.
@@ -50,11 +59,14 @@ class Collection:
     grammar: Grammar
     prompts: tuple[Prompt, ...]
     last_mark: str | None
-    keys: str = ""
+    number: int = 1
+    slot: Slot = field(default_factory=Slot)
     barged_in: bool = False
     prompt_end_ms: int | None = None
     noinput_at: int | None = None
     key_deadline: int | None = None
+    closed: bool = False
+    ignored_keys: int = 0
     last_input_at: int = 0
     pending: int | None = None
     requested_at: int = 0
@@ -66,10 +78,15 @@ class Collection:
 
     @property
     def listens(self) -> bool:
-        """Whether speech is an answer now: not among keys, nor over a prompt that forbids it."""
-        if self.keys or self.ended or not self.collect.speech:
+        """Whether speech is an answer now: not after the end, nor over a prompt that forbids it."""
+        if self.closed or self.ended or not self.collect.speech:
             return False
         return self.noinput_at is not None or self.collect.bargein
+
+    @property
+    def speech_grammar(self) -> str:
+        """What the recogniser is to expect: any digits where keys came before, unknown to it."""
+        return ANY_DIGITS if self.slot else self.collect.grammar
 
     def ask(self, utterance_id: int, clock: int) -> None:
         """From now on this recognition counts and no other."""
@@ -80,8 +97,18 @@ class Collection:
         """What was recognised, or is being, is worthless: the caller went on."""
         self.pending = self.heard = None
 
+    def close_speech(self) -> None:
+        """A key follows: what was said before it is a part of the slot."""
+        if self.heard is not None:
+            self.slot.speak(self.heard)
+        elif self.pending is not None:
+            self.slot.expect(self.pending)
+        self.listen_on()
+
     def wait_s(self, heard: Recognition) -> float | None:
         """How long the pause after these words may be; None where the answer can be taken now."""
+        if self.slot:
+            return self._wait_after_keys_s(heard)
         answer = interpret(self.grammar, heard)
         if answer is None or answer.confidence < self.collect.confidence_level:
             return self.collect.incomplete_timeout_s
@@ -89,6 +116,13 @@ class Collection:
         if state.complete and not state.can_grow:
             return None
         return self.collect.complete_timeout_s
+
+    def _wait_after_keys_s(self, heard: Recognition) -> float | None:
+        reading = self.slot.read(self.grammar, heard)
+        if reading is None or reading.confidence < self.collect.confidence_level:
+            return self.collect.incomplete_timeout_s
+        can_grow = self.grammar.keys_can_grow(reading.value)
+        return self.collect.complete_timeout_s if can_grow else None
 
     def judge_speech(self, clock: int, wall_ms: float | None) -> Collected | None:
         """Decides on what was heard: a match or a nomatch; None for a noise, nobody's answer.
@@ -108,15 +142,8 @@ class Collection:
         decided_at = clock
         if wall_ms is not None:
             decided_at = self.requested_at + int(wall_ms * SAMPLES_PER_MS)
-        latency_ms = max(0, decided_at - self.last_input_at) / SAMPLES_PER_MS
-        answer = interpret(self.grammar, heard)
-        cause, value, confidence = CompletionCause.NO_MATCH, None, heard.confidence
-        if self.too_long:
-            cause = CompletionCause.TOO_MUCH_SPEECH
-        elif answer is not None and answer.confidence >= self.collect.confidence_level:
-            cause, value, confidence = CompletionCause.SUCCESS, answer.value, answer.confidence
-        words, mode = heard.best.text, InputMode.SPEECH
-        return Collected(cause, value, words, confidence, mode, self.barged_in, latency_ms)
+        reading = None if self.too_long else self.slot.read(self.grammar, heard)
+        return self._judged(reading, heard, decided_at)
 
     def listen_on(self) -> None:
         """Opens the question again after a noise; the noinput timer runs on."""
@@ -125,29 +152,111 @@ class Collection:
 
     # -- keys ---------------------------------------------------------------------------------
 
-    def press(self, digit: str, clock: int) -> bool:
-        """Takes a key.
+    @property
+    def waits(self) -> bool:
+        """Whether what was said before a key must be recognised first."""
+        return self.slot.waits(self.grammar)
+
+    def takes_ahead(self, key: Key) -> bool:
+        """Whether a key that was pressed before the question was put answers it."""
+        policy = self.collect.type_ahead
+        meant = policy == "always" or (policy == "capture" and not self.collect.confirms)
+        return meant or not key.ahead_of(self.number)
+
+    def says(self, digit: str) -> bool:
+        """Whether a key says anything: there must be something to end or to take back."""
+        if digit == self.collect.term_char or self._takes_back(digit):
+            return bool(self.slot) or self.heard is not None or self.pending is not None
+        return True
+
+    def press(self, digit: str, clock: int) -> None:
+        """Takes a key; `closed` says whether another can follow."""
+        self.last_input_at = clock
+        if digit == self.collect.term_char:
+            self.closed = True
+            return
+        if not self._takes_back(digit):
+            self.slot.press(digit)
+        elif self.collect.star == "restart":
+            self.slot.clear()
+        else:
+            self.slot.delete_last()
+        self.time_keys(clock)
+
+    def fill(self, utterance_id: int, recognition: Recognition | None, clock: int) -> bool:
+        """Takes the recognition of what was said before a key.
 
         Returns:
-            Whether the keys are complete and no other can follow.
+            Whether it was that.
         """
-        self.forget_speech()
-        self.keys = (self.keys + digit)[:MAX_KEYS]
-        self.last_input_at = clock
-        wait = int(self.collect.inter_digit_timeout_s * 1000) * SAMPLES_PER_MS
-        self.key_deadline = clock + wait
-        return self.grammar.keys_complete(self.keys) and not self.grammar.keys_can_grow(self.keys)
+        if not self.slot.fill(utterance_id, recognition):
+            return False
+        if not self.slot:
+            self.closed = False  # a cough, and the key that was to end it
+        if not self.closed:
+            self.time_keys(clock)
+        return True
 
-    def judge_keys(self, clock: int) -> Collected:
-        """Decides on the keys: a match or a nomatch."""
-        value = self.grammar.interpret_keys(self.keys)
-        latency_ms = (clock - self.last_input_at) / SAMPLES_PER_MS
-        cause = CompletionCause.NO_MATCH if value is None else CompletionCause.SUCCESS
-        confidence = 0.0 if value is None else 1.0
-        mode = InputMode.DTMF
-        return Collected(cause, value, self.keys, confidence, mode, self.barged_in, latency_ms)
+    def time_keys(self, clock: int) -> None:
+        """Sets how long another key may be waited for."""
+        self.key_deadline = None
+        if not self.slot:  # all was taken back: the caller has as long as at first
+            self.time_silence(clock)
+            return
+        wait_s = self.collect.inter_digit_timeout_s
+        if self.slot.read(self.grammar) is not None and not self.slot.can_grow(self.grammar):
+            wait_s = self.collect.term_timeout_s if self.collect.term_char else 0.0
+        if wait_s == 0.0:
+            self.closed = True
+        else:
+            self.key_deadline = self.last_input_at + samples_of(wait_s)
+
+    def end_keys(self, clock: int) -> None:
+        """Closes the slot if no other key came in time."""
+        if self.slot and not self.closed and self.pending is None:
+            self.closed = self.key_deadline is not None and clock >= self.key_deadline
+
+    def _takes_back(self, digit: str) -> bool:
+        """Whether the key is the star that takes back, and not one that the answer can have."""
+        if digit != STAR or self.collect.star == "none":
+            return False
+        return not self.grammar.keys_can_grow(self.slot.keys + STAR)
+
+    def judge_slot(self, clock: int) -> Collected:
+        """Decides on the slot: a match or a nomatch."""
+        return self._judged(self.slot.read(self.grammar), None, clock)
 
     # -- the end ------------------------------------------------------------------------------
+
+    def _judged(
+        self, reading: Reading | None, heard: Recognition | None, decided_at: int
+    ) -> Collected:
+        """A success where the reading is sure enough, and otherwise the failure."""
+        latency_ms = max(0, decided_at - self.last_input_at) / SAMPLES_PER_MS
+        if reading is not None and reading.confidence >= self.collect.confidence_level:
+            return Collected(
+                CompletionCause.SUCCESS,
+                reading.value,
+                reading.words,
+                reading.confidence,
+                reading.mode,
+                self.barged_in,
+                latency_ms,
+            )
+        cause = CompletionCause.TOO_MUCH_SPEECH if self.too_long else CompletionCause.NO_MATCH
+        confidence = heard.confidence if heard is not None else 0.0
+        words, mode = self.slot.shown(heard), self.slot.mode(heard)
+        return Collected(cause, None, words, confidence, mode, self.barged_in, latency_ms)
+
+    def time_silence(self, clock: int) -> None:
+        """From now on a silent caller is waited for."""
+        self.noinput_at = clock + samples_of(self.collect.no_input_timeout_s)
+
+    def silent_too_long(self, clock: int) -> bool:
+        """Whether nothing came, and nothing is being recognised that may have."""
+        if self.slot or self.closed or self.pending is not None:
+            return False
+        return self.noinput_at is not None and clock >= self.noinput_at
 
     def unanswered(self, cause: CompletionCause) -> Collected:
         """The end of the question without an answer."""
@@ -164,9 +273,15 @@ class Collection:
             prompt_end_ms=self.prompt_end_ms,
             speech_end_ms=self.last_input_at // SAMPLES_PER_MS if answered else None,
             decided_ms=clock // SAMPLES_PER_MS,
+            ignored_keys=self.ignored_keys,
         )
 
 
 def shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:
     """The prompts' texts for the record, without the caller's numbers."""
     return tuple("(repeats the caller's number)" if p.personal else p.text for p in prompts)
+
+
+def samples_of(seconds: float) -> int:
+    """A time in samples of the stream, in whole milliseconds."""
+    return int(seconds * 1000) * SAMPLES_PER_MS

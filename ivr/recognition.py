@@ -27,6 +27,7 @@ class InputMode(StrEnum):
 
     SPEECH = "speech"
     DTMF = "dtmf"
+    BOTH = "both"  # some of it spoken, some of it keyed
 
 
 @dataclass(frozen=True, slots=True)

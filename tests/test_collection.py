@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from ivr.collection import MAX_KEYS, Collection, shown
+from ivr.collection import Collection, shown
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
 from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import CompletionCause, InputMode
+from ivr.slot import MAX_KEYS
+from ivr.typeahead import Key
 from tests.call.talk import heard
 
 OPEN_ENDED = "builtin:digits?minlength=4;maxlength=10"
@@ -102,7 +104,7 @@ def test_nothing_heard_cannot_be_judged() -> None:
 
 
 def test_speech_counts_while_the_question_is_open_to_it() -> None:
-    """Not among keys, not after its end, not over a prompt that may not be interrupted."""
+    """Among keys too; not after its end, not over a prompt that may not be interrupted."""
     assert make_collection().listens
     assert not make_collection(speech=False).listens
     playing = make_collection(bargein=False)
@@ -110,6 +112,8 @@ def test_speech_counts_while_the_question_is_open_to_it() -> None:
     assert not playing.listens
     keyed = make_collection()
     keyed.press("4", 0)
+    assert keyed.listens
+    keyed.press("#", 0)
     assert not keyed.listens
     closed = hear(make_collection(), "")
     closed.ended = True
@@ -119,42 +123,126 @@ def test_speech_counts_while_the_question_is_open_to_it() -> None:
     assert closed.heard is None
 
 
+def press(collection: Collection, keys: str, gap: int = 800) -> Collection:
+    """Keys, 100 ms apart."""
+    for n, key in enumerate(keys):
+        collection.press(key, gap * n)
+    return collection
+
+
 def test_keys_end_a_closed_number_at_once() -> None:
     """The fourth of four digits is the last; an open number waits for its timer."""
-    closed, opened = make_collection(), make_collection(OPEN_ENDED)
-    assert [closed.press(key, 800 * n) for n, key in enumerate("4155")] == [False] * 3 + [True]
-    assert [opened.press(key, 800 * n) for n, key in enumerate("4155")] == [False] * 4
+    closed, opened = press(make_collection(), "4155"), press(make_collection(OPEN_ENDED), "4155")
+    assert (closed.closed, opened.closed) == (True, False)
     assert opened.key_deadline == 2400 + 24_000
     for collection in (closed, opened):
-        collected = collection.judge_keys(3200)
+        collected = collection.judge_slot(3200)
         assert (collected.value, collected.mode) == ("4155", InputMode.DTMF)
         assert (collected.confidence, collected.latency_ms) == (1.0, 100)
 
 
+def test_full_number_waits_for_the_term_key_where_told() -> None:
+    """`term_timeout_s`, unless there is no such key."""
+    waiting = press(make_collection(term_timeout_s=1.0), "4155")
+    assert (waiting.closed, waiting.key_deadline) == (False, 2400 + 8000)
+    waiting.end_keys(2400 + 7999)
+    assert not waiting.closed
+    waiting.end_keys(2400 + 8000)
+    assert waiting.closed
+    assert press(make_collection(term_timeout_s=1.0, term_char=""), "4155").closed
+
+
 def test_keys_that_are_no_number_are_a_nomatch() -> None:
     """They stand in the record, as what was keyed."""
-    collection = make_collection()
-    collection.press("4", 0)
-    collected = collection.judge_keys(24_000)
+    collected = press(make_collection(), "4").judge_slot(24_000)
     assert (collected.cause, collected.value) == (CompletionCause.NO_MATCH, None)
     assert (collected.words, collected.confidence) == ("4", 0.0)
 
 
-def test_keys_make_words_worthless() -> None:
-    """What was recognised, or is being, does not count any more."""
-    collection = hear(make_collection(), "four one five five")
-    collection.pending = 7
-    collection.press("4", 0)
-    assert collection.heard is None
-    assert collection.pending is None
+def test_star_takes_back_the_last_digit_or_all() -> None:
+    """As the flow says; taken back to nothing, the caller has as long as at first."""
+    assert press(make_collection(), "49*155").judge_slot(0).value == "4155"
+    assert press(make_collection(star="restart"), "49*4155").judge_slot(0).value == "4155"
+    assert press(make_collection(star="none"), "4*55").judge_slot(0).value is None
+    emptied = press(make_collection(), "4*")
+    assert (emptied.key_deadline, emptied.noinput_at) == (None, 800 + 40_000)
+    assert not emptied.says("*")
+    assert not emptied.says("#")
+
+
+def test_star_that_the_answer_can_have_is_no_command() -> None:
+    """In an amount it is the point, once; a second one takes back."""
+    amount = press(make_collection("builtin:amount"), "12*50")
+    assert amount.judge_slot(0).value == "12.50"
+    amount = press(make_collection("builtin:amount"), "12*59*0")
+    assert amount.judge_slot(0).value == "12.50"
+
+
+def test_words_before_a_key_are_a_part_of_the_answer() -> None:
+    """What was recognised, or is being, is joined with the keys."""
+    said = hear(make_collection(), "four one")
+    said.close_speech()
+    assert (said.heard, said.slot.waiting) == (None, False)
+    press(said, "55")
+    assert not said.closed  # the keys alone could be a number from its beginning
+    collected = said.judge_slot(8000)
+    assert (collected.value, collected.mode) == ("4155", InputMode.BOTH)
+    assert collected.words == "four one 55"
+    pending = make_collection()
+    pending.ask(7, 0)
+    pending.close_speech()
+    press(pending, "55#")
+    assert (pending.closed, pending.slot.waiting) == (True, True)
+    assert not pending.fill(8, heard("nine"), 0)
+    assert pending.fill(7, heard("four one"), 0)
+    assert pending.judge_slot(8000).value == "4155"
+
+
+def test_cough_before_the_term_key_is_nothing() -> None:
+    """The question stays open."""
+    collection = make_collection()
+    collection.ask(7, 0)
+    collection.close_speech()
+    press(collection, "#")
+    assert collection.fill(7, heard(""), 0)
+    assert not collection.closed
+    assert not collection.slot
+
+
+def test_speech_after_keys_is_judged_with_them() -> None:
+    """And the wait is that of the whole."""
+    collection = press(make_collection(), "41")
+    assert collection.speech_grammar == "builtin:digits"
+    assert collection.wait_s(heard("five")) == 1.5
+    assert collection.wait_s(heard("five five")) is None
+    assert collection.wait_s(heard("five five", confidence=0.3)) == 1.5
+    collected = hear(collection, "five five").judge_speech(8000, None)
+    assert collected is not None
+    assert (collected.value, collected.mode) == ("4155", InputMode.BOTH)
+    assert press(make_collection(OPEN_ENDED), "41").wait_s(heard("five five")) == 0.8
+
+
+def test_keys_ahead_of_a_confirmation_do_not_answer_it() -> None:
+    """Unless the flow says so; a capture takes them unless the flow forbids it."""
+    early = Key("1", asked=0)
+    taken = {
+        (policy, confirms): make_collection(type_ahead=policy, confirms=confirms).takes_ahead(early)
+        for policy in ("capture", "always", "never")
+        for confirms in (False, True)
+    }
+    assert {key for key, takes in taken.items() if takes} == {
+        ("capture", False),
+        ("always", False),
+        ("always", True),
+    }
+    assert make_collection(type_ahead="never").takes_ahead(Key("1", asked=1))
+    assert make_collection(type_ahead="never").takes_ahead(Key("1", asked=None))
 
 
 def test_keys_do_not_fill_the_memory() -> None:
     """A stuck key is cut off at a length that no answer has."""
-    collection = make_collection(OPEN_ENDED)
-    for _ in range(3 * MAX_KEYS):
-        collection.press("5", 0)
-    assert len(collection.keys) == MAX_KEYS
+    collection = press(make_collection("builtin:digits"), "5" * 3 * MAX_KEYS)
+    assert len(collection.slot.keys) == MAX_KEYS
 
 
 def test_record_says_when_input_ended_only_if_there_was_any() -> None:
@@ -181,4 +269,4 @@ def test_number_does_not_show() -> None:
     collection = hear(make_collection(), "four one five five")
     collection.press("4", 0)
     assert "four" not in repr(collection)
-    assert "keys" not in repr(collection)
+    assert "four" not in repr(collection.slot)

@@ -34,7 +34,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # At the edge: it renders speech to samples, and the core never imports it.
     "flow.prompts": {"flow", "audio", "errors"},
     "actions": {"endpointing", "flow", "recognition"},
-    "collection": {"actions", "grammar", "flow", "recognition", "errors"},
+    "slot": {"grammar", "recognition", "errors"},
+    "typeahead": {"slot"},
+    "playout": {"actions", "flow"},
+    "collection": {
+        *("actions", "slot", "typeahead", "grammar", "flow", "recognition", "errors"),
+    },
     "call": {
         "actions",
         "audio",
@@ -42,8 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "endpointing",
         "grammar",
         "flow",
+        "playout",
         "providers",
         "recognition",
+        "typeahead",
         "errors",
     },
     "asr": {"audio", "grammar", "recognition", "errors"},
@@ -82,7 +89,7 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
-    *("actions", "call", "collection", "recognition", "errors"),
+    *("actions", "call", "collection", "playout", "slot", "typeahead", "recognition", "errors"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -68,7 +68,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """How to listen for one answer; the keys are described in `ivr.flow.schema.Listening`."""
+    """How to listen for one answer; the keys are described in `ivr.flow.schema.Listening`.
+
+    Attributes:
+        confirms: it asks whether a value is right.
+    """
 
     step: str
     grammar: str
@@ -83,6 +87,10 @@ class Collect:
     term_char: str
     confidence_level: float
     sensitive: bool = False
+    confirms: bool = False
+    term_timeout_s: float = 0.0
+    star: str = "delete_last"
+    type_ahead: str = "capture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +326,11 @@ class Dialogue:
             incomplete_timeout_s=listening.incomplete_timeout_s,
             max_speech_timeout_s=listening.max_speech_timeout_s,
             inter_digit_timeout_s=listening.inter_digit_timeout_s,
+            term_timeout_s=listening.term_timeout_s,
             term_char=listening.term_char,
+            star=listening.star,
+            type_ahead=listening.type_ahead,
             confidence_level=listening.confidence_level,
             sensitive=isinstance(step, CaptureStep) and step.sensitive,
+            confirms=isinstance(step, ConfirmStep),
         )

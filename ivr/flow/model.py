@@ -115,10 +115,28 @@ class Listening(Model):
     inter_digit_timeout_s: float = Field(
         default=3.0, gt=0, le=30, description="The longest wait between two keys, seconds."
     )
+    term_timeout_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="The wait for the terminating key after keys that are complete and cannot go"
+        " on, seconds.",
+    )
     term_char: str = Field(
         default="#",
         pattern="^[0-9*#]?$",
         description='The key that ends a keyed answer; "" for none.',
+    )
+    star: str = Field(
+        default="delete_last",
+        pattern="^(delete_last|restart|none)$",
+        description="What the key * does where no answer has it: delete_last, restart or none.",
+    )
+    type_ahead: str = Field(
+        default="capture",
+        pattern="^(capture|always|never)$",
+        description="Which questions are answered by keys pressed before they were put: capture"
+        " (no confirmation), always or never.",
     )
     confidence_level: float = Field(
         default=0.5,
@@ -238,6 +256,11 @@ class Flow(Model):
         description="Variables that are not captured: their text, or nothing where the server gives"
         " it for each call.",
     )
+    lists: dict[Name, str] = Field(
+        default={},
+        description="Files of allowed values for grammars to name, relative to the flow's: a number"
+        " a line, or FILE.csv#COLUMN.",
+    )
     defaults: Listening = Field(default=Listening(), description="How every step listens.")
     max_turns: int = Field(
         default=50,
@@ -246,6 +269,12 @@ class Flow(Model):
         description="Questions in one call before it gives up: no call is endless.",
     )
     steps: dict[Name, Step] = Field(min_length=1, description="The steps, by name.")
+    # What the lists hold, for as long as a call runs this flow (`ivr.grammar.lists`).
+    _directories: tuple[Directory, ...] = PrivateAttr(default=())
+
+    def keep(self, directories: Iterable[Directory]) -> None:
+        """Hold on to the values of the lists for as long as this flow is used."""
+        self._directories = tuple(directories)
 
     def listening(self, step: AskStep) -> Listening:
         """How a step listens: its own keys over ``defaults`` over the built-in values."""
@@ -256,11 +285,6 @@ class Flow(Model):
         """The steps that capture a variable."""
         return tuple(
             name
-    lists: dict[Name, str] = Field(
-        default={},
-        description="Files of allowed values for grammars to name, relative to the flow's: a number"
-        " a line, or FILE.csv#COLUMN.",
-    )
             for name, step in self.steps.items()
             if isinstance(step, CaptureStep) and step.capture == variable
         )
@@ -269,11 +293,5 @@ class Flow(Model):
         """The step that follows a no."""
         return step.no or self.capturers(step.confirm)[0]
 
-    # What the lists hold, for as long as a call runs this flow (`ivr.grammar.lists`).
-    _directories: tuple[Directory, ...] = PrivateAttr(default=())
-
-    def keep(self, directories: Iterable[Directory]) -> None:
-        """Hold on to the values of the lists for as long as this flow is used."""
-        self._directories = tuple(directories)
 
 _LISTENING_KEYS: Final = frozenset(Listening.model_fields)

@@ -7,7 +7,7 @@ import pytest
 from ivr.actions import Clear, Play
 from ivr.providers.events import DtmfReceived
 from ivr.recognition import CompletionCause, InputMode
-from tests.call.talk import Talk, heard, make_flow
+from tests.call.talk import Talk, count_bursts, heard, hum, make_flow
 
 OPEN_ENDED = "builtin:digits?minlength=4;maxlength=10"
 SUCCESS = CompletionCause.SUCCESS
@@ -88,9 +88,35 @@ def test_inter_digit_timer_ends_an_incomplete_number() -> None:
 
 
 def test_wrong_keys_are_a_nomatch_when_they_end() -> None:
-    """A star in a number is not ignored."""
-    talk = Talk().start().played().press("4*55").wait(3000)
+    """A star in a number is not ignored, where it does not take back."""
+    talk = Talk(make_flow(star="none")).start().played().press("4*55").wait(3000)
     assert talk.causes == [NO_MATCH]
+
+
+def test_star_takes_back_the_last_key() -> None:
+    """Who notices a slip goes on from there; alone it neither answers nor interrupts."""
+    talk = Talk().start().press("*")
+    assert talk.clears == 0
+    talk.press("49*155")
+    assert talk.values == ["4155"]
+
+
+def test_star_that_takes_back_all_gives_the_time_of_a_new_question() -> None:
+    """Then the caller who says nothing more is silent."""
+    talk = Talk(make_flow(star="restart")).start().played().press("415*").wait(4800)
+    assert talk.causes == []
+    talk.wait(200)
+    assert talk.causes == [CompletionCause.NO_INPUT_TIMEOUT]
+
+
+def test_term_timer_lets_a_digit_too_many_be_seen() -> None:
+    """With `term_timeout_s` a fifth of four digits is a nomatch, and # ends four at once."""
+    talk = Talk(make_flow(term_timeout_s=1.0)).start().played().press("41556").wait(3100)
+    assert talk.causes == [NO_MATCH]
+    talk = Talk(make_flow(term_timeout_s=1.0)).start().played().press("4155").wait(800)
+    assert talk.causes == []
+    talk.press("#")
+    assert talk.values == ["4155"]
 
 
 def test_noinput_does_not_come_among_keys() -> None:
@@ -120,19 +146,59 @@ def test_marks_flushed_by_a_key_are_not_taken_for_played() -> None:
     assert talk.call.turns[0].prompt_end_ms is None
 
 
-def test_keys_win_over_speech() -> None:
-    """Speech among the keys, and the recognition under way, do not count."""
+def test_speech_and_keys_are_one_answer() -> None:
+    """Say four one, key five five; the keys alone could go on, so # or the timer ends it."""
+    talk = Talk().start().played().wait(300).say(2).wait(300).press("55")
+    assert talk.causes == []
+    talk.press("#")
+    assert talk.values == ["4155"]
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert (collected.mode, collected.words) == (InputMode.BOTH, "four one 55")
+    talk = Talk().start().played().wait(300).say(2).wait(300).press("55").wait(3000)
+    assert talk.values == ["4155"]
+
+
+def test_speech_that_a_key_cuts_off_is_recognised() -> None:
+    """The key comes while the word still sounds: its recognition is waited for."""
+    talk = Talk(delay_ms=900).start().played().wait(300).say(1).press("155#")
+    assert talk.causes == []
+    talk.wait(600)
+    assert talk.values == ["4155"]
+    assert [(request.grammar, request.provisional) for request in talk.requests] == [
+        ("builtin:digits?length=4", False)
+    ]
+
+
+def test_keys_then_speech_are_one_answer() -> None:
+    """The recogniser is told to expect any digits, and the whole is taken in the pause."""
+    words = {1: "zero", 2: "five five"}
+    talk = Talk(recognizer=lambda r: heard(words.get(count_bursts(r.samples), "")))
+    talk.start().played().wait(300).press("41").say(2).wait(300)
+    assert talk.values == ["4155"]
+    assert talk.requests[0].grammar == "builtin:digits"
+
+
+def test_keys_from_the_beginning_win_over_speech() -> None:
+    """Who was not understood keys the whole number, or mutters what they key."""
     talk = Talk().start().played().wait(300)
     talk.holds = True
     talk.say(3).wait(300).press("4")
     (request,) = talk.requests
-    assert talk.answer(request, heard("four one five five")) == []
+    assert talk.answer(request, heard("four one five")) == []
+    talk.holds = False
     talk.say(2).press("155")
-    assert len(talk.requests) == 1
     assert talk.values == ["4155"]
     collected = talk.call.turns[0].collected
     assert collected is not None
     assert collected.mode is InputMode.DTMF
+
+
+def test_noise_among_keys_is_nothing() -> None:
+    """It neither spoils them nor puts off their end for ever."""
+    talk = Talk(make_flow(OPEN_ENDED)).start().played().wait(300).press("41")
+    talk.hear(hum(300)).wait(400).press("55").hear(hum(300)).wait(4000)
+    assert talk.values == ["4155"]
 
 
 def test_key_after_the_utterance_ended_wins() -> None:
@@ -141,6 +207,12 @@ def test_key_after_the_utterance_ended_wins() -> None:
     assert talk.values == ["4155"]
     talk.wait(10_000)
     assert len(talk.causes) == 1
+
+
+def test_failed_recognition_leaves_the_keys() -> None:
+    """What was said before them is lost; the keys are an answer."""
+    talk = Talk(recognizer=lambda _: None).start().played().wait(300).say(2).press("4155").wait(100)
+    assert talk.values == ["4155"]
 
 
 def test_boolean_by_keys() -> None:
@@ -155,10 +227,33 @@ def test_boolean_by_keys() -> None:
 
 
 def test_keying_on_answers_the_next_question() -> None:
-    """A caller who knows the menu keys through it: the next prompt is stopped and answered."""
-    talk = Talk(make_flow(confirm=True)).start().played().press("41551")
+    """Where the flow says so: the next prompt is stopped and answered."""
+    flow = make_flow(confirm=True, type_ahead="always")
+    talk = Talk(flow).start().played().press("41551")
     assert talk.values == ["4155", "yes"]
     assert talk.clears == 1
+
+
+def test_digit_too_many_does_not_confirm() -> None:
+    """A fifth of four digits in one go is no yes to a number that was not read back yet."""
+    talk = Talk(make_flow(confirm=True)).start().played().press("41551")
+    assert talk.values == ["4155"]
+    assert talk.clears == 0
+    talk.played().press("1")
+    assert talk.values == ["4155", "yes"]
+    assert talk.call.turns[1].ignored_keys == 1
+
+
+def test_term_key_parts_the_number_from_what_follows() -> None:
+    """Who keys 4155#1 has said that the number was complete."""
+    talk = Talk(make_flow(confirm=True)).start().played().press("4155#1")
+    assert talk.values == ["4155", "yes"]
+
+
+def test_key_during_the_confirmation_answers_it() -> None:
+    """A second after the last digit the caller has heard enough to decide."""
+    talk = Talk(make_flow(confirm=True)).start().played().press("4155").wait(1200).press("1")
+    assert talk.values == ["4155", "yes"]
 
 
 # -- prompts that may not be interrupted -----------------------------------------------------------
@@ -190,7 +285,8 @@ def test_typed_ahead_term_key_counts() -> None:
 
 def test_typed_ahead_keys_go_on_to_the_next_question() -> None:
     """What the first question did not need waits for the end of the second prompt."""
-    talk = Talk(make_flow(confirm=True, bargein=False)).start().press("41551").played()
+    flow = make_flow(confirm=True, bargein=False, type_ahead="always")
+    talk = Talk(flow).start().press("41551").played()
     assert talk.values == ["4155"]
     assert talk.said[-1] == "Is four one five five right?"
     talk.played()
