@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ivr.asr.beam import align, beam_search
 from ivr.asr.model_files import Decoding, open_model
-from ivr.asr.tokens import EOT, OTHER, SOT, VOCABULARY
+from ivr.asr.prefix_tree import PrefixTree
+from ivr.asr.tokens import OTHER, VOCABULARY
 from ivr.audio.mel import HOP_SAMPLES, N_FFT, log_mel, stack_frames
 from ivr.audio.resample import resample
 from ivr.errors import ModelError
@@ -130,18 +131,22 @@ class Engine:
         Returns:
             [n_candidates, longest + 1] float32, zero behind the end of each.
         """
-        width = max(len(ids) for ids in candidates) + 1
-        tokens = np.full((len(candidates), width + 1), EOT, np.int64)
-        tokens[:, 0] = SOT
-        mask = np.zeros((len(candidates), width), np.float32)
-        for row, ids in enumerate(candidates):
-            tokens[row, 1 : len(ids) + 1] = ids
-            mask[row, : len(ids) + 1] = 1.0
-        return np.asarray(self.score(states, tokens) * mask, dtype=np.float32)
+        tree = PrefixTree.of(candidates)
+        return tree.by_candidate(self.score(states, tree))
 
-    def score(self, states: NDArray[np.float32], tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Log-probability [rows, n - 1] of each of the tokens [rows, n] after those before it."""
-        (scores,) = self._decoder.run(None, {"states": states, "tokens": tokens})
+    def score(self, states: NDArray[np.float32], tree: PrefixTree) -> NDArray[np.float32]:
+        """Log-probability [n_predictions] float32 of each prediction of the tree."""
+        (scores,) = self._decoder.run(
+            None,
+            {
+                "states": states,
+                "tokens": tree.tokens,
+                "places": tree.places,
+                "mask": tree.mask,
+                "parents": tree.parents,
+                "following": tree.following,
+            },
+        )
         return np.asarray(scores, dtype=np.float32)
 
     def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:

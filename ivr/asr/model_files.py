@@ -2,7 +2,7 @@
 
     model.json      what it is: shape, vocabulary, decoding constants, SHA-256 of the rest
     encoder.onnx    features -> encoder states and CTC log-probabilities
-    decoder.onnx    encoder states and tokens -> log-probability of each token
+    decoder.onnx    encoder states and a prefix tree -> log-probability of each prediction
 
 A model is all three or nothing. A stock checkpoint served untouched has files of the same names, of
 another kind (`ivr.asr.stock`), and a `stock` in its model.json.
@@ -20,7 +20,7 @@ from ivr.asr.tokens import VOCABULARY
 from ivr.errors import ModelError
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "embedded"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

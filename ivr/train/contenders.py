@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from ivr.asr.engine import MODEL_RATE_HZ, Engine, Laps, widen
+from ivr.asr.prefix_tree import PrefixTree
 from ivr.asr.stock import StockEngine
 from ivr.audio.mel import log_mel
 from ivr.train.base import load_base
@@ -120,13 +121,15 @@ class _Torch(Engine):
             self._network.ctc(states)
         return np.asarray(states.numpy()), _at_rate(self._heard, states.shape[1])
 
-    def score(self, states: Floats, tokens: NDArray[np.int64]) -> Floats:
+    def score(self, states: Floats, tree: PrefixTree) -> Floats:
         """See `Engine.score`."""
-        given = torch.from_numpy(tokens)
+        nodes = [torch.from_numpy(given) for given in (tree.tokens[None], tree.places, tree.mask)]
         with torch.inference_mode():
-            logits = self._network.decode(torch.from_numpy(states), given[:, :-1])
-            chosen = torch.log_softmax(logits, dim=-1).gather(2, given[:, 1:, None])
-        return np.asarray(chosen[:, :, 0].numpy(), dtype=np.float32)
+            logits = self._network.decode_tree(torch.from_numpy(states), *nodes)[0]
+        return np.asarray(
+            torch.log_softmax(logits, dim=-1)[tree.parents, tree.following].numpy(),
+            dtype=np.float32,
+        )
 
 
 def _at_rate(log_probs: Floats, n_frames: int) -> Floats:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ivr.asr.model_files import ModelDescription, write_description
+from ivr.asr.prefix_tree import PrefixTree
 from ivr.errors import ModelError
 from ivr.train.network import NumericWhisper
 
@@ -73,16 +74,23 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Log-probability that the decoder gives to each next token of given sequences."""
+    """Log-probability that the decoder gives to each prediction of an `ivr.asr.prefix_tree`."""
 
     def __init__(self, model: NumericWhisper) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, states: Tensor, tokens: Tensor) -> Tensor:
-        logits = self.model.decode(states, tokens[:, :-1])
-        log_probs = functional.log_softmax(logits, dim=-1)
-        return log_probs.gather(2, tokens[:, 1:, None])[:, :, 0]
+    def forward(  # noqa: PLR0917 - the inputs of the graph, in their order
+        self,
+        states: Tensor,
+        tokens: Tensor,
+        places: Tensor,
+        mask: Tensor,
+        parents: Tensor,
+        following: Tensor,
+    ) -> Tensor:
+        logits = self.model.decode_tree(states, tokens[None], places, mask)[0]
+        return functional.log_softmax(logits, dim=-1)[parents, following]
 
 
 def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]) -> None:
@@ -102,7 +110,7 @@ def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]
     shape = model.shape
     features = torch.zeros(1, shape.n_mels * shape.stack, 100)
     states = torch.zeros(1, 50, shape.d_model)
-    tokens = torch.ones(3, 6, dtype=torch.long)
+    tree = PrefixTree.of([(5, 6, 7), (5, 7), (6,)])
     write_graph(
         folder / "encoder.onnx",
         _Encoder(model),
@@ -113,9 +121,21 @@ def export(model: NumericWhisper, folder: Path, name: str, notes: dict[str, Any]
     write_graph(
         folder / "decoder.onnx",
         _Decoder(model),
-        {"states": states, "tokens": tokens},
+        {
+            "states": states,
+            "tokens": torch.from_numpy(tree.tokens),
+            "places": torch.from_numpy(tree.places),
+            "mask": torch.from_numpy(tree.mask),
+            "parents": torch.from_numpy(tree.parents),
+            "following": torch.from_numpy(tree.following),
+        },
         ["scores"],
-        {"states": {1: "frames"}, "tokens": {0: "rows", 1: "tokens"}, "scores": {0: "rows"}},
+        {
+            "states": {1: "frames"},
+            **{key: {0: "nodes"} for key in ("tokens", "places")},
+            "mask": {0: "nodes", 1: "nodes"},
+            **{key: {0: "predictions"} for key in ("parents", "following", "scores")},
+        },
     )
     description = ModelDescription(
         name=name,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
+from ivr.asr.prefix_tree import UNSEEN
 from ivr.asr.tokens import BLANK, EOT, SOT, VOCABULARY
 
 # Plain attention: on a CPU the fused kernel's backward pass costs 5x as much at 75 frames. A
@@ -151,26 +152,36 @@ class NumericWhisper(nn.Module):
         """Decoder logits for given tokens (teacher forcing).
 
         Args:
-            states: [batch, n_frames, d_model], or [1, n_frames, d_model] for all rows.
+            states: [batch, n_frames, d_model].
             tokens: [batch, n_tokens] int64, SOT first.
 
         Returns:
             [batch, n_tokens, vocabulary].
         """
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        ahead = (places[None, :] > places[:, None]).to(states.dtype) * UNSEEN
+        return self.decode_tree(states, tokens, places, ahead)
+
+    def decode_tree(self, states: Tensor, tokens: Tensor, places: Tensor, mask: Tensor) -> Tensor:
+        """Decoder logits behind the nodes of a tree of texts, of which a row is the plainest.
+
+        Args:
+            states: [batch, n_frames, d_model].
+            tokens: [batch, n_tokens] int64, a node each.
+            places: [n_tokens] int64, how many tokens come before each.
+            mask: [n_tokens, n_tokens], added to the attention scores: `UNSEEN` for what is not
+                before a node.
+
+        Returns:
+            [batch, n_tokens, vocabulary].
+        """
         decoder = self.whisper.model.decoder
-        rows, length = tokens.shape
-        hidden = decoder.embed_tokens(tokens) + decoder.embed_positions.weight[:length]
-        place = torch.arange(length, device=tokens.device)
-        ahead = ((place[None, :] > place[:, None]).to(states.dtype) * -1e4)[None, None]
+        hidden = decoder.embed_tokens(tokens) + decoder.embed_positions.weight[places]
         for layer in decoder.layers:
             normed = layer.self_attn_layer_norm(hidden)
-            hidden = hidden + layer.self_attn(normed, attention_mask=ahead)[0]
-            # The rows of one recording ask side by side: its keys and values are computed once.
-            asked = layer.encoder_attn_layer_norm(hidden).reshape(
-                states.shape[0], -1, self.shape.d_model
-            )
-            heard = layer.encoder_attn(asked, key_value_states=states)[0]
-            hidden = hidden + heard.reshape(rows, length, self.shape.d_model)
+            hidden = hidden + layer.self_attn(normed, attention_mask=mask[None, None])[0]
+            normed = layer.encoder_attn_layer_norm(hidden)
+            hidden = hidden + layer.encoder_attn(normed, key_value_states=states)[0]
             normed = layer.final_layer_norm(hidden)
             hidden = hidden + layer.fc2(functional.gelu(layer.fc1(normed)))
         logits: Tensor = self.whisper.proj_out(decoder.layer_norm(hidden))

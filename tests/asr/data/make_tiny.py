@@ -72,11 +72,11 @@ def encoder() -> onnx.GraphProto:
 
 
 def decoder() -> onnx.GraphProto:
-    """States, tokens [rows, n + 1] -> scores [rows, n], all 0."""
+    """States and a prefix tree -> scores [predictions], all 0."""
     height = STACK * N_MELS
+    integers = {"tokens": "nodes", "places": "nodes", "parents": "predictions"}
     return helper.make_graph(
         [
-            helper.make_node("Slice", ["tokens", "one", "end", "axis"], ["following"]),
             helper.make_node("Cast", ["following"], ["numbers"], to=TensorProto.FLOAT),
             helper.make_node("ReduceMax", ["states"], ["top"], keepdims=0),
             helper.make_node("Add", ["numbers", "top"], ["sums"]),
@@ -85,15 +85,14 @@ def decoder() -> onnx.GraphProto:
         "decoder",
         [
             helper.make_tensor_value_info("states", TensorProto.FLOAT, [1, "frames", height]),
-            helper.make_tensor_value_info("tokens", TensorProto.INT64, ["rows", "tokens"]),
+            helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["nodes", "nodes"]),
+            *(
+                helper.make_tensor_value_info(name, TensorProto.INT64, [axis])
+                for name, axis in (*integers.items(), ("following", "predictions"))
+            ),
         ],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", "following"])],
-        [
-            constant("one", np.array([1], np.int64)),
-            constant("end", np.array([2**31], np.int64)),
-            constant("axis", np.array([1], np.int64)),
-            constant("zero", np.array(0.0, np.float32)),
-        ],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["predictions"])],
+        [constant("zero", np.array(0.0, np.float32))],
     )
 
 
