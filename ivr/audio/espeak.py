@@ -39,6 +39,7 @@ _EE_OK: Final = 0
 _PARAMETER: Final = {"rate": 1, "volume": 2, "pitch": 3, "range": 4, "word gap": 7}
 _CHARS_UTF8: Final = 1
 _PHONEMES: Final = 0x100
+_IPA: Final = 0x02
 
 # The library's buffer is 160 bytes and it appends file names of up to 40 to what it holds.
 _LONGEST_DATA_PATH: Final = 110
@@ -139,13 +140,16 @@ class Espeak:
         samples = self._library.synthesise(spoken, name, settings, phonemes=phonemes)
         return resample(samples, self._library.rate_hz, rate_hz) if len(samples) else samples
 
-    def phonemes(self, text: str, voice: str = "en-us", separator: str = "_") -> str:
-        """How a voice would pronounce a text, in espeak's phoneme letters.
+    def phonemes(
+        self, text: str, voice: str = "en-us", separator: str = "_", *, ipa: bool = False
+    ) -> str:
+        """How a voice would pronounce a text, in espeak's phoneme letters or in IPA.
 
         Args:
             text: words; a clause's end is a space in the result.
             voice: as for `render`.
-            separator: one character put between the phonemes of a word.
+            separator: one character put between the phonemes of a word; none if empty.
+            ipa: the letters of the International Phonetic Alphabet.
 
         Returns:
             Such as ``f_'aI_v``; with separators taken out it is what ``[[ ]]`` takes.
@@ -154,7 +158,7 @@ class Espeak:
             ConfigError: no such voice.
         """
         name = self._library.resolve(voice, None)
-        return self._library.pronounce(_CONTROLS.sub(" ", text).strip(), name, separator)
+        return self._library.pronounce(_CONTROLS.sub(" ", text).strip(), name, separator, ipa=ipa)
 
     def voices(self) -> tuple[str, ...]:
         """The languages that `render` speaks, sorted: ``en-us``, ``en-gb``, ``de``, ..."""
@@ -279,8 +283,9 @@ class _Library:
                 return np.zeros(0, dtype=np.int16)
             return np.concatenate(self._blocks)
 
-    def pronounce(self, text: str, name: str, separator: str) -> str:
+    def pronounce(self, text: str, name: str, separator: str, *, ipa: bool) -> str:
         """See `Espeak.phonemes`."""
+        mode = (ord(separator) << 8 if separator else 0) | (_IPA if ipa else 0)
         clauses = []
         rest = ctypes.c_char_p(text.encode("utf-8", "replace"))
         with self._lock:
@@ -288,9 +293,7 @@ class _Library:
             while (
                 rest.value
             ):  # the library moves the pointer on by a clause, and to NULL at the end
-                spoken = self._c.espeak_TextToPhonemes(
-                    ctypes.byref(rest), _CHARS_UTF8, ord(separator) << 8
-                )
+                spoken = self._c.espeak_TextToPhonemes(ctypes.byref(rest), _CHARS_UTF8, mode)
                 clauses.append(spoken.decode())
         return " ".join(clause for clause in clauses if clause)
 

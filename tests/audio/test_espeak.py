@@ -166,6 +166,7 @@ def test_phonemes_of_a_text() -> None:
     assert speech.phonemes("five, nine") == "f_'aI_v n_'aI_n"
     assert speech.phonemes("five", separator="|") == "f|'aI|v"
     assert speech.phonemes("") == ""
+    assert speech.phonemes("two", separator="", ipa=True) == "t\u02c8u\u02d0"
     said = f"[[{speech.phonemes('seven').replace('_', '')}]]"
     assert seconds(said, phonemes=True) == pytest.approx(seconds("seven"), abs=0.1)
 
