@@ -44,7 +44,7 @@ from ivr.train.voices import (
 
 logger = logging.getLogger(__name__)
 
-BATCH: Final = 250  # items between two writes of the index
+BATCH: Final = 50  # items between two writes of the index
 ATTEMPTS: Final = 8  # phrases and voices tried for an item before the engines count as broken
 
 
@@ -138,6 +138,12 @@ def _resume(out: Path, identity: dict[str, object]) -> tuple[int, int]:
     return len(rows), samples
 
 
+def _engines_before(out: Path) -> tuple[str, ...]:
+    """The engines of the corpus in a folder; none if there is no corpus."""
+    note = out / "corpus.json"
+    return tuple(json.loads(note.read_text()).get("engines", ())) if note.exists() else ()
+
+
 def build_corpus(
     out: Path,
     count: int,
@@ -146,7 +152,7 @@ def build_corpus(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda _done, _count: None,
 ) -> None:
-    """Renders a corpus, or the rest of it.
+    """Renders a corpus, or the rest of it, which is spoken by the engines that it has.
 
     Args:
         out: folder for audio.i16, index.csv and corpus.json.
@@ -166,6 +172,9 @@ def build_corpus(
     if not names:
         cures = "; ".join(f"{name}: {INSTALL[name]}" for name in asked if name in INSTALL)
         raise ConfigError(f"no speech synthesiser was found; install one ({cures})")
+    before = _engines_before(out)
+    if not wanted.engines and before and set(before) <= set(names):
+        names = before  # an engine installed since does not make it another corpus
     wanted = replace(wanted, engines=names)
     done, start = _resume(out, wanted.identity())
     with (

@@ -87,6 +87,19 @@ def test_another_seed_is_refused(tone: str, tmp_path: Path) -> None:
         build_corpus(tmp_path, 8, Wanted(4, (tone,)))
 
 
+def test_an_engine_installed_since_leaves_a_corpus_as_it_is(
+    tone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is spoken by the engines that it has, unless others are asked for by name."""
+    build_corpus(tmp_path, 4, Wanted(3, (tone,)))
+    monkeypatch.setattr(synthesize, "HELD_OUT_ENGINE", "")
+    monkeypatch.setattr(synthesize, "available_engines", lambda: ["espeak", tone])
+    build_corpus(tmp_path, 6, Wanted(3))
+    assert {row["engine"] for row in read_index(tmp_path)} == {tone}
+    with pytest.raises(ConfigError, match="another corpus"):
+        build_corpus(tmp_path, 8, Wanted(3, ("espeak", tone)))
+
+
 def test_without_an_engine_the_error_says_how_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
