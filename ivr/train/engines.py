@@ -1,9 +1,10 @@
-"""Four unrelated synthesisers behind one method: text and voice in, samples out.
+"""Unrelated synthesisers behind one method: text and voice in, samples out.
 
 Theory of operation: no engine but espeak is a dependency of the package; a missing one is left out
 with a warning. Each runs inside the process (ctypes, an extension) but festival, which stays open
-behind a pipe: starting a synthesiser for every phrase would cost more than its speech. What they
-give is raw, at the engine's own rate and level; `ivr.train.clips` makes a clip of it.
+behind a pipe: starting a synthesiser for every phrase would cost more than its speech. The neural
+ones are in `ivr.train.neural`. What they give is raw, at the engine's own rate and level;
+`ivr.train.clips` makes a clip of it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 
 from ivr.audio.espeak import Espeak
 from ivr.errors import ConfigError, IvrError, ModelError
+from ivr.train.neural import Kokoro, Piper
 from ivr.train.voices import ACCENT, ENGLISH, INSTALL, SAYS_S_FOR_TH, Voice
 
 logger = logging.getLogger(__name__)
@@ -229,6 +231,8 @@ _ENGINES: dict[str, Callable[[], SpeechEngine]] = {
     "flite": _Flite,
     "festival": _Festival,
     "pico": _Pico,
+    "kokoro": Kokoro,
+    "piper": Piper,
 }
 
 

