@@ -93,7 +93,7 @@ class Mixer:
         # Between "every word alike" and "every clip alike": two voices say "fifteen", 1,400 "one".
         shares = np.sqrt([len(self._singles[name]) for name in self._single_names])
         self._single_shares = shares / max(shares.sum(), 1.0)
-        self._synthetic = [(packed, clip) for packed in self.synthetic for clip in packed.clips]
+        self._synthetic = [packed for packed in self.synthetic if packed.clips]
         # The letter "o" sounds like the digit: neither <other> nor "oh" would be the right label.
         self._connected = [
             (packed, clip)
@@ -219,7 +219,9 @@ class Mixer:
         return self._at_speed(rng, samples), encode(words)
 
     def _synthetic_utterance(self, rng: np.random.Generator) -> tuple[Samples, list[int]]:
-        packed, clip = self._synthetic[int(rng.integers(len(self._synthetic)))]
+        # Each corpus alike: a thousand phrases by natural voices teach as much as many by robots.
+        packed = self._synthetic[int(rng.integers(len(self._synthetic)))]
+        clip = packed.clips[int(rng.integers(len(packed.clips)))]
         return self._at_speed(rng, packed.load(clip)), encode(clip.words)
 
     def _babble_utterance(self, rng: np.random.Generator) -> tuple[Samples, list[int]]:
