@@ -16,6 +16,8 @@ from ivr.errors import ConfigError
 from ivr.grammar.amounts import amount_readers
 from ivr.grammar.automaton import Reader
 from ivr.grammar.checks import CHECKS, CHECKS_BY_LENGTH
+from ivr.grammar.commands import CommandReader
+from ivr.grammar.corrections import CorrectionReader
 from ivr.grammar.dates import ORDERS, date_reader, expiry_reader
 from ivr.grammar.digits import Length, Number
 from ivr.grammar.lists import Listed, is_key, lookup, unpinned
@@ -70,6 +72,8 @@ def _read_alternative(alternative: str) -> list[Reader[Any]]:
             f"{alternative!r} is not a grammar; write builtin:NAME "
             f"with NAME one of {', '.join(_BUILTINS)}"
         )
+    if name in _BESIDE and not query:
+        return [_BESIDE[name]()]
     if name not in _BUILTINS:
         raise ValueError(_unknown("builtin", name, _BUILTINS))
     kinds, build = _BUILTINS[name]
@@ -164,7 +168,9 @@ def _listed_digits(parameters: Parameters) -> Reader[Any]:
     listed: Listed | None = lookup(parameters["list"]).listed
     if len(parameters) > 1 and listed is not None:
         minimum, maximum = _lengths(parameters)
-        listed = listed.narrowed(_tables(parameters, minimum, maximum, listed.lengths()))
+        # A look at every value, so only where a check wants to know.
+        lengths = listed.lengths() if parameters.get("check") in CHECKS_BY_LENGTH else None
+        listed = listed.narrowed(_tables(parameters, minimum, maximum, lengths))
     if listed is None:
         raise _contradiction(parameters)
     return DigitReader(listed)
@@ -285,4 +291,10 @@ _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[
     "phone": ({"country": _COUNTRY}, _phone),
     "boolean": ({}, _boolean),
     "natural": ({}, _natural),
+}
+# What the recogniser is to expect beside the answers to a question; no question on its own.
+_BESIDE: dict[str, Callable[[], Reader[Any]]] = {
+    "command": CommandReader,
+    "correction": lambda: CorrectionReader(refusal=False),
+    "refusal": lambda: CorrectionReader(refusal=True),
 }

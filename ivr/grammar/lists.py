@@ -142,12 +142,16 @@ class Listed:
             yield np.frombuffer(packed, np.uint8).reshape(-1, self.width)
 
 
-def _walk(following: NDArray[np.int32], start: int, rows: NDArray[np.uint8]) -> NDArray[np.int32]:
+def _walk(following: NDArray[np.int32], start: int, rows: NDArray[np.uint8]) -> NDArray[np.intp]:
     """The state [n] of a table after each of the values [n, width] uint8."""
-    states = np.full(len(rows), start, np.int32)
-    for column in rows.T:
-        # NUL, the filling, wraps round to a column of its own, which leaves the state as it is.
-        states = following[states, np.minimum(column - np.uint8(ord("0")), 10)]
+    width = following.shape[1]
+    # One row after the other, so that a step is one addition and one look-up.
+    flat = following.ravel().astype(np.intp) * width
+    at = np.full(len(rows), start * width, np.intp)
+    # NUL, the filling, wraps round to a column of its own, which leaves the state as it is.
+    for column in np.minimum(rows - np.uint8(ord("0")), width - 1).T:
+        at = flat.take(at + column)
+    states: NDArray[np.intp] = at // width
     return states
 
 
