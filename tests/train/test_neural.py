@@ -15,7 +15,6 @@ from ivr.train.voices import (
     INSTALL,
     KOKORO_ENGLISH,
     KOKORO_FOREIGN,
-    PIPER_ACCENTS,
     Voice,
     sample_voice,
     voice_names,
@@ -43,7 +42,7 @@ def test_neural_voices_are_drawn_with_and_without_accents() -> None:
     for voice in drawn:
         styles, _, accent = voice.name.partition("+")
         assert {*styles.split("~")} <= {*voice_names(voice.engine)}
-        assert accent in ("", *(ACCENTS if voice.engine == "kokoro" else PIPER_ACCENTS))
+        assert accent in ("", *(ACCENTS if voice.engine == "kokoro" else ()))
         mixed += "~" in styles
         foreign += styles in KOKORO_FOREIGN
         accented += bool(accent)
@@ -83,23 +82,22 @@ def test_kokoro_knows_every_letter_of_every_accent() -> None:
 
 @needs_kokoro
 def test_kokoro_speaks() -> None:
-    """At the rate asked for, with the silence at its edges cut before it is computed."""
+    """In the mean of two voices, with an accent."""
     voice = Voice("kokoro", "hm_omega~bf_emma+hi", rate=1.4)
     check_clip(render("seven", voice), "seven")
     samples, rate_hz = open_engine("kokoro").speak("seven", voice)
     assert rate_hz == 24_000
-    assert len(samples) < 1.0 * rate_hz
+    assert len(samples) > 0.5 * rate_hz
     assert not len(open_engine("kokoro").speak("", voice)[0])
 
 
 @needs_piper
 def test_piper_speaks() -> None:
-    """Faster where asked, with an accent, and never twice the same."""
+    """Faster where asked."""
     name = "en_US-joe-medium"
     slow, fast = (render("one two three", Voice("piper", name, rate=r)) for r in (0.75, 1.4))
     check_clip(slow, "one two three")
     assert len(fast) < 0.75 * len(slow)
-    check_clip(render("one two three", Voice("piper", f"{name}+es")), "one two three")
 
 
 @needs_piper
