@@ -65,7 +65,8 @@ class Call:
         settings: endpointing and time limits.
 
     State: `receive(StreamStarted)` begins the dialogue; after `Hangup` or `StreamStopped` every
-    method returns no action. `turns`, `outcome` and `variables` are the record.
+    method returns no action. `turns`, `outcome` and `variables` are the record; `sensitive` names
+        the variables whose values it must not hold.
     Latency: decisions fall on frame boundaries (20 ms).
     Invariant: actions do not depend on how the audio was cut into messages.
     """
@@ -76,6 +77,7 @@ class Call:
         self.outcome = "unfinished"
         self.variables: dict[str, str] = {}
         self._dialogue = Dialogue(flow)
+        self.sensitive = self._dialogue.sensitive
         self._endpointer = Endpointer(self.settings.endpoint)
         self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
         self._clock = 0
@@ -136,14 +138,21 @@ class Call:
             filled = collection.fill(utterance_id, recognition, self._clock)
             return self._weigh(collection, None) if filled else []
         collection.pending = None
-        if recognition is None:
-            if not collection.ended:
-                # Only a guess in a pause: the caller may be between two groups of digits. The end
-                # of the utterance asks again.
-                return []
+        ended = collection.ended
+        unseen = collection.patience.looked(collection.requested_at, wall_ms)
+        if recognition is not None:
+            collection.heard = recognition
+            actions = self._weigh(collection, wall_ms)
+        elif ended:
             return self._decide(collection.unanswered(CompletionCause.ERROR))
-        collection.heard = recognition
-        return self._weigh(collection, wall_ms)
+        else:
+            # Only a guess in a pause: the caller may be between two groups of digits. The next
+            # look, or the end of the utterance, asks again.
+            actions = []
+        decided = self._collection is not collection
+        if unseen is None or ended or decided or collection.patience.sure:
+            return actions
+        return [*actions, *self._ask_recognizer(collection, unseen, provisional=True)]
 
     def tick(self, stalled_s: float) -> list[Action]:
         """Takes the shell's wall-clock watchdog: seconds since the last frame."""
@@ -174,13 +183,15 @@ class Call:
             match event:
                 case SpeechStarted():
                     actions += self._barge_in(collection)
-                case SpeechResumed():
+                case SpeechResumed(at_sample=at):
+                    collection.patience.resumed(at - collection.last_input_at)
                     collection.forget_speech()
                     # What was complete is no longer known to be.
                     self._expect_more(collection.collect)
-                case SpeechPaused(speech_end_sample=end, samples=samples):
+                case SpeechPaused(speech_end_sample=end, samples=samples, short=short):
                     collection.last_input_at = end
-                    actions += self._ask_recognizer(collection, samples, provisional=True)
+                    if collection.looks(self._clock, samples, short):
+                        actions += self._ask_recognizer(collection, samples, provisional=True)
                 case UtteranceEnded(speech_end_sample=end, samples=samples, too_long=too_long):
                     collection.last_input_at = end
                     actions += self._utterance_ended(collection, samples, too_long)
@@ -207,7 +218,7 @@ class Call:
         """Takes the answer now, or sets how long the caller may pause."""
         if collection.heard is None:
             return self._settle(collection)
-        wait_s = None if collection.ended else collection.wait_s(collection.heard)
+        wait_s = None if collection.ended else collection.pause_s(collection.heard, self._clock)
         if wait_s is None:
             return self._judge(collection, wall_ms)
         self._endpointer.set_end_silence_ms(_whole_ms(wait_s))

@@ -17,11 +17,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ivr.actions import TurnRecord
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
 from ivr.grammar.grammar import Grammar
 from ivr.grammar.interpret import interpret, progress
+from ivr.patience import Patience
 from ivr.recognition import Collected, CompletionCause, Recognition
 from ivr.slot import ANY_DIGITS, Reading, Slot
 from ivr.typeahead import Key
@@ -53,6 +57,7 @@ class Collection:
         heard: the recognition that counts, once it is there.
         ended: the endpointer has closed the utterance.
         too_long: it was closed for its length.
+        patience: how long this caller may pause.
     """
 
     collect: Collect
@@ -73,6 +78,7 @@ class Collection:
     heard: Recognition | None = None
     ended: bool = False
     too_long: bool = False
+    patience: Patience = field(default_factory=Patience)
 
     # -- speech -------------------------------------------------------------------------------
 
@@ -96,6 +102,21 @@ class Collection:
     def forget_speech(self) -> None:
         """What was recognised, or is being, is worthless: the caller went on."""
         self.pending = self.heard = None
+        self.patience.forget()
+
+    def looks(self, clock: int, samples: NDArray[np.int16], short: bool) -> bool:
+        """Whether the utterance so far is to be recognised in this pause, now; or later."""
+        if short:
+            return self.pending is None and clock >= self.patience.look_again_at
+        if self.pending is not None:
+            self.patience.unseen = samples
+            return False
+        return not self.patience.sure
+
+    def pause_s(self, heard: Recognition, clock: int) -> float | None:
+        """How long this caller may pause after these words; None where it has been long enough."""
+        limit_s, longest_s = self.wait_s(heard), self.collect.incomplete_timeout_s
+        return self.patience.wait_s(limit_s, longest_s, heard, clock - self.last_input_at)
 
     def close_speech(self) -> None:
         """A key follows: what was said before it is a part of the slot."""

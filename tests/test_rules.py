@@ -37,8 +37,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slot": {"grammar", "recognition", "errors"},
     "typeahead": {"slot"},
     "playout": {"actions", "flow"},
+    "patience": {"recognition"},
     "collection": {
-        *("actions", "slot", "typeahead", "grammar", "flow", "recognition", "errors"),
+        *("actions", "patience", "slot", "typeahead", "grammar", "flow", "recognition", "errors"),
     },
     "call": {
         "actions",
@@ -90,6 +91,7 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "typeahead", "recognition", "errors"),
+    "patience",
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -10,7 +10,7 @@ Theory of operation. Every 20 ms frame is weighed once by three witnesses (`ivr.
 Nuclei alone start an utterance and carry it on; speechlike frames only widen it, so that "s" and
 "f" are kept and noise starts nothing:
 
-                    60 ms of nuclei, or 40 ms in a       silence for pause_ms
+                    60 ms of nuclei, or 40 ms in a       silence for short_pause_ms
                     longer stretch of speech
         +---------+ ------------------------> +---------+ ----------------> +--------+
         | waiting |       SpeechStarted       | talking |   SpeechPaused    | paused |
@@ -123,7 +123,7 @@ class Endpointer:
         self._delivered_to = 0
         # The utterance in progress, if any.
         self._in_speech = False
-        self._paused = False
+        self._pauses = 0  # told since the last speech: 0, 1 (short), 2
         self._start = 0  # of its samples
         self._onset = 0  # its first speechlike frame
         self._speech_end = 0
@@ -253,7 +253,7 @@ class Endpointer:
         self._start = max(
             self._onset - _samples(s.pre_roll_ms), self._frames_start, self._delivered_to
         )
-        self._in_speech, self._paused = True, False
+        self._in_speech, self._pauses = True, 0
         self._speech_end = self._nucleus_end = self._position
         self._loudest_over_gate_db = 0.0
         events.append(SpeechStarted(self._start, self._position))
@@ -280,10 +280,10 @@ class Endpointer:
             events.append(self._end(self._position, too_long=True))
         elif over_end >= 0 and not (over_end < _samples(s.grace_ms) and self._may_resume()):
             events.append(self._end(self._position, too_long=False))
-        elif silence >= _samples(s.pause_ms) and not self._paused:
-            self._paused = True
-            samples = self._utterance(self._position)
-            events.append(SpeechPaused(self._speech_end, self._position, samples))
+        elif self._pauses < 2 and silence >= _samples((s.short_pause_ms, s.pause_ms)[self._pauses]):
+            self._pauses += 1
+            samples, short = self._utterance(self._position), self._pauses == 1
+            events.append(SpeechPaused(self._speech_end, self._position, samples, short))
 
     def _extend(self, events: list[EndpointEvent]) -> None:
         """Move the end of speech to the present, if the last frame carries the utterance on."""
@@ -299,8 +299,8 @@ class Endpointer:
             self._speech_end = self._position
         else:
             return
-        if self._paused:
-            self._paused = False
+        if self._pauses:
+            self._pauses = 0
             events.append(SpeechResumed(self._position))
 
     def _may_resume(self) -> bool:
@@ -320,7 +320,7 @@ class Endpointer:
 
     def _end(self, at: int, *, too_long: bool) -> UtteranceEnded:
         samples = self._utterance(at)
-        self._in_speech = self._paused = False
+        self._in_speech, self._pauses = False, 0
         self._delivered_to = self._start + samples.shape[0]
         self._evidence.clear()  # what ended this utterance must not start the next
         return UtteranceEnded(self._start, self._speech_end, at, samples, too_long)

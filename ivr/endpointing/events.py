@@ -29,19 +29,23 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechPaused:
-    """The caller has been silent for `pause_ms`: a good moment to recognise provisionally.
+    """The caller has been silent for a moment: time to recognise provisionally.
+
+    It comes twice in a pause: after `short_pause_ms`, and after `pause_ms`.
 
     Attributes:
         speech_end_sample: end of the last frame that held speech.
         at_sample: when it was decided.
         samples: [n] int16, the utterance so far, from pre-roll to post-roll. If the caller says no
-            more, `UtteranceEnded` brings the very same samples, so the recognition need not be
-            repeated.
+            more, `UtteranceEnded` brings the very same samples as the second pause, so the
+            recognition need not be repeated.
+        short: it is the first of the two.
     """
 
     speech_end_sample: int
     at_sample: int
     samples: NDArray[np.int16]
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

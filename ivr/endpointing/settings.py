@@ -32,7 +32,9 @@ class EndpointSettings:
             and "six" take 60 to 100 ms.
         max_unvoiced_ms: how long speechlike frames widen the utterance after a nucleus: a final "s"
             lasts up to 250 ms. It bounds what noise can add to the end.
-        pause_ms: silence after which `SpeechPaused` comes.
+        short_pause_ms: silence after which the first `SpeechPaused` comes. It may be no more than
+            the closure in "six" or "eight"; but what is complete by then is known 120 ms sooner.
+        pause_ms: silence after which the second one comes.
         end_silence_ms: silence after which the utterance ends. The default bridges the gaps of a
             fluent number; whoever knows the grammar lengthens or shortens it.
         grace_ms: how much later it ends while something that may be a soft onset goes on. Without
@@ -68,6 +70,7 @@ class EndpointSettings:
     resume_window_ms: int = 100
     max_gap_ms: int = 100
     max_unvoiced_ms: int = 300
+    short_pause_ms: int = 80
     pause_ms: int = 200
     end_silence_ms: int = 800
     grace_ms: int = 240
@@ -97,6 +100,8 @@ class EndpointSettings:
         for name in ("start_window_ms", "resume_window_ms", "end_silence_ms", "max_speech_ms"):
             if getattr(self, name) < FRAME_MS:
                 raise ConfigError(f"{name} must be at least one frame, {FRAME_MS} ms")
+        if not FRAME_MS <= self.short_pause_ms <= self.pause_ms:
+            raise ConfigError(f"short_pause_ms must be {FRAME_MS} to {self.pause_ms} (pause_ms)")
         if self.post_roll_ms > self.pause_ms:
             # Otherwise SpeechPaused could not bring the samples that UtteranceEnded will.
             raise ConfigError(f"post_roll_ms must not exceed pause_ms ({self.pause_ms} ms)")

@@ -85,7 +85,7 @@ def test_speech_stops_the_prompt() -> None:
 
 def test_barge_in_over_several_prompts_clears_once() -> None:
     """Greeting, news and question are queued: one clear stops all of them."""
-    talk = Talk(make_flow(greeting=True, confirm=True)).start().say(2).wait(500).say(2).wait(100)
+    talk = Talk(make_flow(greeting=True, confirm=True)).start().say(2).wait(500).say(2).wait(40)
     assert talk.clears == 1
     assert len(talk.unplayed) == 3
 
@@ -144,7 +144,7 @@ def test_answer_after_a_prompt_that_forbade_it() -> None:
     talk = Talk(make_flow(bargein=False)).start().say(2).wait(2500).played().wait(300)
     talk.say(4).wait(400)
     assert talk.values == ["4155"]
-    assert [count_bursts(request.samples) for request in talk.requests] == [4]
+    assert [count_bursts(request.samples) for request in talk.requests] == [1, 2, 3, 4]
     assert talk.clears == 0
 
 
@@ -175,7 +175,7 @@ def test_goodbye_is_not_interrupted() -> None:
 def test_early_decision_does_not_hear_the_last_answer_again() -> None:
     """The rest of the answer's silence, and the answer itself, are no answer to the next."""
     talk = Talk(make_flow(confirm=True)).start().played().wait(300).say(4).wait(3000)
-    assert len(talk.requests) == 1
+    asked = len(talk.requests)
     talk.played().say(1).wait(400)
-    assert count_bursts(talk.requests[1].samples) == 1
+    assert count_bursts(talk.requests[asked].samples) == 1
     assert talk.values == ["4155", "yes"]

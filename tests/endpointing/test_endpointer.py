@@ -11,7 +11,7 @@ import pytest
 
 from ivr.audio.g711 import mulaw_decode, mulaw_encode
 from ivr.audio.wav import read_speech
-from ivr.endpointing.endpointer import SpeechStarted, UtteranceEnded
+from ivr.endpointing.endpointer import SpeechPaused, SpeechStarted, UtteranceEnded
 from tests.endpointing.hearing import names, run, the_utterance
 from tests.endpointing.speech import digit, fricative, line, noise, silence, vowel
 
@@ -25,7 +25,8 @@ TAIL_MS = 1500
 def test_one_word_is_one_utterance() -> None:
     """A word on a quiet line: started, paused, ended, in this order and nothing else."""
     events = run(line(silence(LEAD_MS), digit(), silence(TAIL_MS)))
-    assert names(events) == ["SpeechStarted", "SpeechPaused", "UtteranceEnded"]
+    assert names(events) == ["SpeechStarted", "SpeechPaused", "SpeechPaused", "UtteranceEnded"]
+    assert [e.short for e in events if isinstance(e, SpeechPaused)] == [True, False]
 
 
 def test_the_soft_beginning_is_kept() -> None:
@@ -132,8 +133,17 @@ def test_a_pause_is_told_and_taken_back() -> None:
     events = run(line(silence(LEAD_MS), digit(), silence(400), digit(), silence(TAIL_MS)))
     kinds = names(events)
     assert kinds[0] == "SpeechStarted"
-    assert kinds[1:3] == ["SpeechPaused", "SpeechResumed"]
-    assert kinds[-2:] == ["SpeechPaused", "UtteranceEnded"]
+    assert kinds[1:4] == ["SpeechPaused", "SpeechPaused", "SpeechResumed"]
+    assert kinds[-3:] == ["SpeechPaused", "SpeechPaused", "UtteranceEnded"]
+
+
+def test_a_closure_is_a_short_pause() -> None:
+    """100 ms of silence, as within a word, are told once and taken back."""
+    events = run(line(silence(LEAD_MS), vowel(300), silence(120), vowel(300), silence(TAIL_MS)))
+    assert names(events)[:3] == ["SpeechStarted", "SpeechPaused", "SpeechResumed"]
+    first = next(event for event in events if isinstance(event, SpeechPaused))
+    assert first.short
+    assert first.at_sample - first.speech_end_sample == 80 * 8
 
 
 def test_a_longer_silence_parts_two_utterances() -> None:

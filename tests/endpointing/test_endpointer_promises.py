@@ -31,9 +31,10 @@ TAIL_MS = 1500
 def test_pause_and_end_bring_the_same_samples() -> None:
     """If the caller says no more, the provisional recognition was of the final samples."""
     events = run(line(silence(LEAD_MS), digit(), silence(TAIL_MS)))
-    paused = next(event for event in events if isinstance(event, SpeechPaused))
+    short, paused = (event for event in events if isinstance(event, SpeechPaused))
     ended = the_utterance(events)
     assert np.array_equal(paused.samples, ended.samples)
+    assert np.array_equal(short.samples, ended.samples[: short.samples.shape[0]])
     assert paused.speech_end_sample == ended.speech_end_sample
 
 
@@ -96,7 +97,7 @@ def test_events_are_always_in_order(parts: list[tuple[str, int]], max_speech_ms:
     allowed = {
         "": {"SpeechStarted"},
         "SpeechStarted": {"SpeechPaused", "UtteranceEnded"},
-        "SpeechPaused": {"SpeechResumed", "UtteranceEnded"},
+        "SpeechPaused": {"SpeechPaused", "SpeechResumed", "UtteranceEnded"},
         "SpeechResumed": {"SpeechPaused", "UtteranceEnded"},
         "UtteranceEnded": {"SpeechStarted"},
     }
@@ -158,8 +159,10 @@ def test_the_longest_speech_can_be_changed() -> None:
 
 def test_an_end_silence_within_the_pause_ends_without_a_pause() -> None:
     """An end silence as short as the pause ends at once; there is nothing to announce."""
-    events = run(line(silence(LEAD_MS), vowel(300), silence(TAIL_MS)), end_silence_ms=200)
-    assert names(events) == ["SpeechStarted", "UtteranceEnded"]
+    samples = line(silence(LEAD_MS), vowel(300), silence(TAIL_MS))
+    kinds = names(run(samples, end_silence_ms=200))
+    assert kinds == ["SpeechStarted", "SpeechPaused", "UtteranceEnded"]
+    assert names(run(samples, end_silence_ms=80)) == ["SpeechStarted", "UtteranceEnded"]
 
 
 def test_finish_ends_the_utterance_now() -> None:

@@ -1,0 +1,101 @@
+"""How long a caller may pause, and how often what was said so far is looked at.
+
+Theory of operation: in a pause the recogniser looks at the utterance twice, after a short silence
+and after a longer one (`ivr.endpointing`); each look says what the answer is if the caller says no
+more. The question's own limits (`ivr.collection`) say how long to wait then; here they are refined:
+
+* An answer that cannot grow needs no timeout, but a little silence: a word that was made of two, or
+  of a breath, shows while the caller speaks on within a group. `SURE_S` of it where the recogniser
+  is sure, `LIKELY_S` where it is not quite.
+* Callers who read a number in groups pause alike. Who has paused for longer than the limit allows
+  is waited for a little longer than that.
+
+A look costs a recognition. The one after the short silence is left out while another is under way,
+and until `LOOK_SHARE` times the last one's duration is over: a call takes a quarter of a core at
+most, and on a machine that is slow or busy it looks less often. The one after the longer silence is
+never left out, but waits for the one under way.
+
+The numbers were set by `ivr bench --endpointing` on the speakers of `tuning.csv`
+(docs/explanation/endpointing.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.recognition import Recognition
+
+SAMPLES_PER_MS: Final = 8
+# Of 667 looks between digits of a known length none was complete with more than 0.07, of those
+# after the last digit 69 of 82 with more than 0.9; in noise at 15 dB some lay at 0.5 to 0.6.
+SURE: Final = 0.9
+SURE_S: Final = 0.16  # the look after 80 ms of silence and 60 ms of computing, in whole frames
+LIKELY_S: Final = 0.3  # the longest gap within a group is about 0.26 s
+# Over this caller's longest pause. Of callers whose pauses vary by a fifth 15 % are cut off with
+# complete_timeout_s alone, 2 % so, and the median answer is taken as soon.
+RHYTHM: Final = 1.3
+RHYTHM_S: Final = 0.05
+LOOK_SHARE: Final = 4
+
+
+@dataclass
+class Patience:
+    """What is known of a caller's pauses within one question; positions are samples of stream time.
+
+    Attributes:
+        longest_pause: that was followed by more speech; from the end of speech to the moment when
+            it was heard again.
+        look_again_at: when a look after a short silence may be had again.
+        unseen: samples of the longer silence, to be looked at when the look under way is over.
+        sure: the last look was sure of an answer that cannot grow.
+    """
+
+    longest_pause: int = 0
+    look_again_at: int = 0
+    unseen: NDArray[np.int16] | None = None
+    sure: bool = False
+
+    def resumed(self, pause: int) -> None:
+        """The caller went on after a pause of so many samples."""
+        self.longest_pause = max(self.longest_pause, pause)
+
+    def forget(self) -> None:
+        """The looks so far are worthless."""
+        self.unseen, self.sure = None, False
+
+    def looked(self, asked_at: int, wall_ms: float) -> NDArray[np.int16] | None:
+        """A look that was asked for then took so long.
+
+        Returns:
+            The samples to look at next, if the longer silence came meanwhile.
+        """
+        self.look_again_at = asked_at + int(LOOK_SHARE * wall_ms * SAMPLES_PER_MS)
+        unseen, self.unseen = self.unseen, None
+        return unseen
+
+    def wait_s(
+        self, limit_s: float | None, longest_s: float, heard: Recognition, silence: int
+    ) -> float | None:
+        """How long the pause may be after a look.
+
+        Args:
+            limit_s: by the question's limits; None where the answer cannot grow.
+            longest_s: what an incomplete answer may take.
+            heard: the look.
+            silence: samples of it so far.
+
+        Returns:
+            None where the answer can be taken now.
+        """
+        self.sure = limit_s is None and heard.confidence >= SURE
+        if limit_s is None:
+            needed_s = SURE_S if self.sure else LIKELY_S
+            return None if silence >= needed_s * 1000 * SAMPLES_PER_MS else needed_s
+        if not self.longest_pause:
+            return limit_s
+        rhythm_s = RHYTHM * self.longest_pause / SAMPLES_PER_MS / 1000 + RHYTHM_S
+        return max(limit_s, min(rhythm_s, longest_s))
