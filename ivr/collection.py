@@ -24,10 +24,11 @@ from ivr.actions import TurnRecord
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
 from ivr.grammar.grammar import Grammar
-from ivr.grammar.interpret import interpret, progress
+from ivr.grammar.interpret import command_in, correction_in, progress
 from ivr.patience import Patience
 from ivr.recognition import Collected, CompletionCause, Recognition
-from ivr.slot import ANY_DIGITS, Reading, Slot
+from ivr.slot import Asked, Reading, Slot
+from ivr.strings import ANY_DIGITS
 from ivr.typeahead import Key
 
 SAMPLES_PER_MS: Final = 8
@@ -80,6 +81,12 @@ class Collection:
     too_long: bool = False
     patience: Patience = field(default_factory=Patience)
 
+    @property
+    def asked(self) -> Asked:
+        """What is accepted."""
+        corrections = self.collect.corrections and not self.collect.confirms
+        return Asked(self.grammar, corrections, self.collect.refused)
+
     # -- speech -------------------------------------------------------------------------------
 
     @property
@@ -92,12 +99,18 @@ class Collection:
     @property
     def speech_grammar(self) -> str:
         """What the recogniser is to expect: any digits where keys came before, unknown to it."""
-        return ANY_DIGITS if self.slot else self.collect.grammar
+        expected = [ANY_DIGITS if self.slot else self.collect.grammar]
+        if self.collect.commands:
+            expected.append("builtin:command")
+        if self.collect.corrections and (self.collect.confirms or "five" in self.grammar.words):
+            expected.append("builtin:refusal" if self.collect.confirms else "builtin:correction")
+        return "|".join(expected)
 
     def ask(self, utterance_id: int, clock: int) -> None:
         """From now on this recognition counts and no other."""
         self.pending, self.heard = utterance_id, None
         self.requested_at = clock
+        self.patience.asked(utterance_id, clock)
 
     def forget_speech(self) -> None:
         """What was recognised, or is being, is worthless: the caller went on."""
@@ -107,7 +120,7 @@ class Collection:
     def looks(self, clock: int, samples: NDArray[np.int16], short: bool) -> bool:
         """Whether the utterance so far is to be recognised in this pause, now; or later."""
         if short:
-            return self.pending is None and clock >= self.patience.look_again_at
+            return self.patience.may_look(clock)
         if self.pending is not None:
             self.patience.unseen = samples
             return False
@@ -128,18 +141,22 @@ class Collection:
 
     def wait_s(self, heard: Recognition) -> float | None:
         """How long the pause after these words may be; None where the answer can be taken now."""
+        if self._judge_wish(heard, None) is not None:
+            return self.collect.complete_timeout_s
         if self.slot:
             return self._wait_after_keys_s(heard)
-        answer = interpret(self.grammar, heard)
+        answer = self.asked.interpret(heard)
         if answer is None or answer.confidence < self.collect.confidence_level:
             return self.collect.incomplete_timeout_s
+        if answer.value == "no" and self.collect.confirms and self.collect.corrections:
+            return self.collect.complete_timeout_s  # what is right may follow
         state = progress(self.grammar, tuple(word.text for word in heard.best.words))
         if state.complete and not state.can_grow:
             return None
         return self.collect.complete_timeout_s
 
     def _wait_after_keys_s(self, heard: Recognition) -> float | None:
-        reading = self.slot.read(self.grammar, heard)
+        reading = self.slot.read(self.asked, heard)
         if reading is None or reading.confidence < self.collect.confidence_level:
             return self.collect.incomplete_timeout_s
         can_grow = self.grammar.keys_can_grow(reading.value)
@@ -163,8 +180,27 @@ class Collection:
         decided_at = clock
         if wall_ms is not None:
             decided_at = self.requested_at + int(wall_ms * SAMPLES_PER_MS)
-        reading = None if self.too_long else self.slot.read(self.grammar, heard)
-        return self._judged(reading, heard, decided_at)
+        latency_ms = max(0, decided_at - self.last_input_at) / SAMPLES_PER_MS
+        if not self.too_long and (wish := self._judge_wish(heard, latency_ms)) is not None:
+            return wish
+        reading = None if self.too_long else self.slot.read(self.asked, heard)
+        return self._judged(reading, heard, latency_ms)
+
+    def _judge_wish(self, heard: Recognition, latency_ms: float | None) -> Collected | None:
+        """A command, or a no that says what is right; None where it is neither, or not sure."""
+        cause, value, confidence = CompletionCause.NO_MATCH, None, 0.0
+        words: tuple[str, ...] = ()
+        if self.collect.commands and (wish := command_in(heard, self.grammar)) is not None:
+            cause, confidence = CompletionCause(wish.command), wish.confidence
+        elif self.collect.confirms and self.collect.corrections:
+            correction = correction_in(heard, self.grammar)
+            if correction is not None:
+                cause, value = CompletionCause.SUCCESS, "no"
+                words, confidence = correction.words, correction.confidence
+        if cause is CompletionCause.NO_MATCH or confidence < self.collect.confidence_level:
+            return None
+        said, mode = self.slot.shown(heard), self.slot.mode(heard)
+        return Collected(cause, value, said, confidence, mode, self.barged_in, latency_ms, words)
 
     def listen_on(self) -> None:
         """Opens the question again after a noise; the noinput timer runs on."""
@@ -225,7 +261,7 @@ class Collection:
             self.time_silence(clock)
             return
         wait_s = self.collect.inter_digit_timeout_s
-        if self.slot.read(self.grammar) is not None and not self.slot.can_grow(self.grammar):
+        if self.slot.read(self.asked) is not None and not self.slot.can_grow(self.asked):
             wait_s = self.collect.term_timeout_s if self.collect.term_char else 0.0
         if wait_s == 0.0:
             self.closed = True
@@ -245,15 +281,15 @@ class Collection:
 
     def judge_slot(self, clock: int) -> Collected:
         """Decides on the slot: a match or a nomatch."""
-        return self._judged(self.slot.read(self.grammar), None, clock)
+        latency_ms = max(0, clock - self.last_input_at) / SAMPLES_PER_MS
+        return self._judged(self.slot.read(self.asked), None, latency_ms)
 
     # -- the end ------------------------------------------------------------------------------
 
     def _judged(
-        self, reading: Reading | None, heard: Recognition | None, decided_at: int
+        self, reading: Reading | None, heard: Recognition | None, latency_ms: float
     ) -> Collected:
         """A success where the reading is sure enough, and otherwise the failure."""
-        latency_ms = max(0, decided_at - self.last_input_at) / SAMPLES_PER_MS
         if reading is not None and reading.confidence >= self.collect.confidence_level:
             return Collected(
                 CompletionCause.SUCCESS,

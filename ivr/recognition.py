@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class CompletionCause(StrEnum):
-    """Why a collection ended; the names are those of MRCP (RFC 6787, 9.4.11)."""
+    """Why a collection ended; names are those of MRCP (RFC 6787, 9.4.11) where it has one."""
 
     SUCCESS = "success"
     NO_MATCH = "no-match"
@@ -20,6 +20,11 @@ class CompletionCause(StrEnum):
     TOO_MUCH_SPEECH = "too-much-speech-timeout"
     ERROR = "error"
     HANGUP = "hangup"
+    # What the caller wanted instead of answering; not MRCP's.
+    REPEAT = "repeat"
+    HELP = "help"
+    OPERATOR = "operator"
+    RESTART = "restart"
 
 
 class InputMode(StrEnum):
@@ -125,6 +130,7 @@ class Collected:
         barged_in: the caller's answer stopped the prompt.
         latency_ms: stream time from the caller's last speech (or key) to the decision, plus the
             recogniser's wall time as the shell reported it; ``None`` for noinput.
+        correction: the words of a no that says what is right ("no, five not nine").
     """
 
     cause: CompletionCause
@@ -134,3 +140,12 @@ class Collected:
     mode: InputMode | None = None
     barged_in: bool = False
     latency_ms: float | None = None
+    correction: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Without what the caller said."""
+        shown = "None" if self.value is None else f"<{len(self.value)} characters>"
+        return (
+            f"Collected({self.cause.value}, value={shown}, mode={self.mode}, "
+            f"confidence={self.confidence:.3f})"
+        )

@@ -20,19 +20,26 @@ it is, only the keys can be read.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Final
 
-from ivr.grammar.grammar import Grammar, parse_grammar
+from ivr.grammar.corrections import corrects
+from ivr.grammar.grammar import Grammar
 from ivr.grammar.interpret import interpret
 from ivr.grammar.words import OTHER, natural_reading
-from ivr.recognition import Hypothesis, InputMode, Interpretation, Recognition
+from ivr.recognition import InputMode, Interpretation, Recognition
+from ivr.strings import (
+    BEAM,
+    Text,
+    append_key,
+    corrected_texts,
+    digit_confidence,
+    heard_texts,
+    join,
+    words_of,
+)
 
 MAX_KEYS: Final = 128  # longer than any answer; a stuck key or a hostile peer must not fill memory
-# Beginnings kept when parts are joined: eight hypotheses of eight readings each.
-_BEAM: Final = 64
-ANY_DIGITS: Final = "builtin:digits"
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # it would hold the caller's number
@@ -56,6 +63,33 @@ class Reading:
     digit_confidence: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Asked:
+    """What is accepted as an answer.
+
+    Attributes:
+        grammar: of the answer.
+        corrections: whether "no, five not nine" changes what was said before.
+        refused: values that the caller has said no to; they are not heard again, only keyed.
+    """
+
+    grammar: Grammar
+    corrections: bool = False
+    refused: frozenset[str] = frozenset()
+
+    def hears_correction(self, recognition: Recognition | None) -> bool:
+        """Whether the words most likely correct what was said or keyed before."""
+        if recognition is None or not self.corrections:
+            return False
+        return corrects(words_of(recognition.best))
+
+    def interpret(self, recognition: Recognition) -> Interpretation | None:
+        """What one utterance amounts to on its own."""
+        return interpret(
+            self.grammar, recognition, corrections=self.corrections, refused=self.refused
+        )
+
+
 @dataclass(slots=True, repr=False)
 class _Speech:
     """A part that was spoken; `deleted` digits were taken off its end by key."""
@@ -63,22 +97,6 @@ class _Speech:
     utterance_id: int | None
     recognition: Recognition | None
     deleted: int = 0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Text:
-    """A way to read some parts: the string so far, how likely, how natural, how sure."""
-
-    digits: str
-    sure: tuple[float, ...] = ()
-    score: float = 0.0  # natural log, relative to the likeliest hypotheses
-    cost: int = 0  # of the readings chosen
-    confidence: float = 1.0
-
-    @property
-    def rank(self) -> tuple[float, int, int, str]:
-        """Sorts the likeliest first, then the most natural."""
-        return (-self.score, self.cost, len(self.digits), self.digits)
 
 
 @dataclass(slots=True, repr=False)
@@ -118,7 +136,7 @@ class Slot:
 
     def speak(self, recognition: Recognition) -> None:
         """Appends speech that was recognised; without a word of the vocabulary it is no part."""
-        if _words(recognition.best):
+        if words_of(recognition.best):
             self._parts.append(_Speech(None, recognition))
 
     def expect(self, utterance_id: int) -> None:
@@ -134,7 +152,7 @@ class Slot:
         for at, part in enumerate(self._parts):
             if isinstance(part, _Speech) and part.utterance_id == utterance_id:
                 part.utterance_id, part.recognition = None, recognition
-                if recognition is None or not _words(recognition.best):
+                if recognition is None or not words_of(recognition.best):
                     del self._parts[at]
                 return True
         return False
@@ -149,7 +167,7 @@ class Slot:
             return
         last.deleted += 1
         if last.recognition is not None and last.deleted >= len(
-            natural_reading(_words(last.recognition.best))
+            natural_reading(words_of(last.recognition.best))
         ):
             self._parts.pop()
 
@@ -179,27 +197,28 @@ class Slot:
             keyed = isinstance(part, str)
         return " ".join(filter(None, parts))
 
-    def read(self, grammar: Grammar, last: Recognition | None = None) -> Reading | None:
+    def read(self, asked: Asked, last: Recognition | None = None) -> Reading | None:
         """The accepted value of the whole.
 
         Args:
-            grammar: of the answer.
+            asked: what is accepted.
             last: speech after all parts.
 
         Returns:
             None where the grammar refuses it, or a part's recognition is still to come.
         """
-        if self.keys_suffice(grammar):
+        grammar = asked.grammar
+        if self.keys_suffice(grammar) and not asked.hears_correction(last):
             return self._keys_alone(grammar)
         if self.waiting:
             return None
         heard = last if not self._parts else self._only_speech() if last is None else None
         if heard is not None:
-            return _spoken(grammar, heard)
+            return _spoken(asked, heard)
         if not self.mixed and last is None:
             value = grammar.interpret_keys(self.keys)
             return None if value is None else _keyed(value, self.keys)
-        return self._read_mixed(grammar, last) or self._keys_alone(grammar)
+        return self._read_mixed(asked, last) or self._keys_alone(grammar)
 
     def keys_suffice(self, grammar: Grammar) -> bool:
         """Whether the keys alone are an answer that cannot go on."""
@@ -209,15 +228,16 @@ class Slot:
         """Whether it cannot be read before a recognition comes."""
         return self.waiting and not self.keys_suffice(grammar)
 
-    def can_grow(self, grammar: Grammar) -> bool:
+    def can_grow(self, asked: Asked) -> bool:
         """Whether more keys could make another answer of it.
 
         Of a mixed slot the keys alone must not be able to grow either: the caller may be keying the
         number from its beginning.
         """
+        grammar = asked.grammar
         if not self.mixed or grammar.keys_can_grow(self.keys) or self.keys_suffice(grammar):
             return grammar.keys_can_grow(self.keys)
-        return any(grammar.keys_can_grow(text.digits) for text in self._texts(grammar, None))
+        return any(grammar.keys_can_grow(text.digits) for text in self._texts(asked, None))
 
     def _only_speech(self) -> Recognition | None:
         """The part of speech that is all there is, whole."""
@@ -230,11 +250,12 @@ class Slot:
         value = grammar.interpret_keys(self.keys) if self.keys else None
         return None if value is None else _keyed(value, self.shown())
 
-    def _read_mixed(self, grammar: Grammar, last: Recognition | None) -> Reading | None:
+    def _read_mixed(self, asked: Asked, last: Recognition | None) -> Reading | None:
         accepted = [
             (text, value)
-            for text in self._texts(grammar, last)
-            if (value := grammar.interpret_keys(text.digits)) is not None
+            for text in self._texts(asked, last)
+            if (value := asked.grammar.interpret_keys(text.digits)) is not None
+            and value not in asked.refused
         ]
         if not accepted:
             return None
@@ -249,110 +270,41 @@ class Slot:
             digit_confidence=best.sure if value == best.digits else (),
         )
 
-    def _texts(self, grammar: Grammar, last: Recognition | None) -> list[_Text]:
+    def _texts(self, asked: Asked, last: Recognition | None) -> list[Text]:
         """The strings that the parts can be read as and that begin an answer, best first."""
-        texts = [_Text("")]
+        texts = [Text("")]
         parts = self._parts if last is None else [*self._parts, _Speech(None, last)]
         for part in parts:
             if isinstance(part, str):
-                texts = [_append(text, part) for text in texts]
+                texts = [append_key(text, part) for text in texts]
             elif part.recognition is not None:
-                heard = _heard(part.recognition, part.deleted)
-                texts = [_join(text, more) for text in texts for more in heard]
-            alive = (
-                text
-                for text in texts
-                if grammar.keys_can_grow(text.digits) or grammar.keys_complete(text.digits)
-            )
-            texts = sorted(alive, key=lambda text: text.rank)[:_BEAM]
+                heard = heard_texts(part.recognition, part.deleted)
+                joined = [join(text, more) for text in texts for more in heard]
+                if asked.corrections:
+                    joined += (
+                        new for text in texts for new in corrected_texts(text, part.recognition)
+                    )
+                texts = joined
+            if not asked.corrections:  # which can make an answer of what is none
+                grammar = asked.grammar
+                texts = [
+                    text
+                    for text in texts
+                    if grammar.keys_can_grow(text.digits) or grammar.keys_complete(text.digits)
+                ]
+            texts = sorted(texts, key=lambda text: text.rank)[:BEAM]
         return texts
-
-
-def _words(hypothesis: Hypothesis) -> list[str]:
-    """The words of the vocabulary, in order."""
-    return [word.text for word in hypothesis.words if word.text != OTHER]
 
 
 def _keyed(value: str, shown: str) -> Reading:
     return Reading(value, shown, 1.0, InputMode.DTMF, digit_confidence=(1.0,) * len(value))
 
 
-def _spoken(grammar: Grammar, recognition: Recognition) -> Reading | None:
+def _spoken(asked: Asked, recognition: Recognition) -> Reading | None:
     """One part of speech and nothing else: the grammar's own account of it."""
-    answer = interpret(grammar, recognition)
+    answer = asked.interpret(recognition)
     if answer is None:
         return None
     sure = digit_confidence(recognition, answer)
     words, mode = recognition.best.text, InputMode.SPEECH
     return Reading(answer.value, words, answer.confidence, mode, answer.alternatives, sure)
-
-
-def _append(text: _Text, key: str) -> _Text:
-    return _Text(text.digits + key, (*text.sure, 1.0), text.score, text.cost, text.confidence)
-
-
-def _join(text: _Text, more: _Text) -> _Text:
-    return _Text(
-        text.digits + more.digits,
-        text.sure + more.sure,
-        text.score + more.score,
-        text.cost + more.cost,
-        min(text.confidence, more.confidence),
-    )
-
-
-def _heard(recognition: Recognition, deleted: int) -> list[_Text]:
-    """The digit strings of a part of speech, best first, less those deleted by key."""
-    any_digits = parse_grammar(ANY_DIGITS)
-    texts: dict[str, _Text] = {}
-    for hypothesis in recognition.hypotheses:
-        words = _words(hypothesis)
-        if not words:
-            break  # "no word was heard" is likelier than what follows
-        state = any_digits.walk(words)
-        score = min(0.0, hypothesis.score - recognition.best.score)
-        for value, cost in state.readings if state is not None else ():
-            sure = _sure(hypothesis, value) if hypothesis is recognition.best else None
-            confidence = recognition.confidence * math.exp(score)
-            known = sure or (confidence,) * len(value)
-            kept = len(value) - deleted
-            if kept >= 0 and value[:kept] not in texts:
-                texts[value[:kept]] = _Text(value[:kept], known[:kept], score, cost, confidence)
-    return sorted(texts.values(), key=lambda text: text.rank)[:_BEAM]
-
-
-def digit_confidence(recognition: Recognition, answer: Interpretation) -> tuple[float, ...]:
-    """How sure each character of an answer is; empty where no word stands for it.
-
-    Only the words of the best hypothesis have a confidence of their own; the digits of another one
-    share the answer's.
-    """
-    if not answer.value.isdigit():
-        return ()
-    if answer.words == " ".join(_words(recognition.best)):
-        return _sure(recognition.best, answer.value)
-    return (answer.confidence,) * len(answer.value)
-
-
-def _sure(hypothesis: Hypothesis, value: str) -> tuple[float, ...]:
-    """The confidence of each digit: that of the word that wrote it, or changed it last.
-
-    "fifty one": the 5 is as sure as "fifty", the 1 as the less sure of the two. Where the value is
-    not the natural reading of the words, all digits are as sure as the least sure word.
-    """
-    words = [word for word in hypothesis.words if word.text != OTHER]
-    sure: list[float] = []
-    before = ""
-    for count, word in enumerate(words, start=1):
-        text = natural_reading(w.text for w in words[:count])
-        text = text if text.isdigit() else ""
-        for at, digit in enumerate(text):
-            if at >= len(sure):
-                sure.append(word.confidence)
-            elif before[at : at + 1] != digit:
-                sure[at] = min(sure[at], word.confidence)
-        before, sure = text, sure[: len(text)]
-    if before != value:
-        least = min((word.confidence for word in words), default=0.0)
-        return (least,) * len(value)
-    return tuple(sure)

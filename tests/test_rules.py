@@ -34,12 +34,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     # At the edge: it renders speech to samples, and the core never imports it.
     "flow.prompts": {"flow", "audio", "errors"},
     "actions": {"endpointing", "flow", "recognition"},
-    "slot": {"grammar", "recognition", "errors"},
+    "strings": {"grammar", "recognition"},
+    "slot": {"strings", "grammar", "recognition"},
     "typeahead": {"slot"},
     "playout": {"actions", "flow"},
     "patience": {"recognition"},
     "collection": {
-        *("actions", "patience", "slot", "typeahead", "grammar", "flow", "recognition", "errors"),
+        *(
+            "actions",
+            "patience",
+            "slot",
+            "strings",
+            "typeahead",
+            "grammar",
+            "flow",
+            "recognition",
+            "errors",
+        ),
     },
     "call": {
         "actions",
@@ -90,8 +101,8 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
-    *("actions", "call", "collection", "playout", "slot", "typeahead", "recognition", "errors"),
-    "patience",
+    *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
+    *("errors", "patience"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ivr.grammar.grammar import Grammar, parse_grammar
 from ivr.recognition import Hypothesis, InputMode, Recognition, Word
-from ivr.slot import MAX_KEYS, Reading, Slot
+from ivr.slot import MAX_KEYS, Asked, Reading, Slot
 from tests.call.talk import heard
 
 FOUR = "builtin:digits?length=4"
@@ -27,9 +27,14 @@ def fill(*parts: str) -> Slot:
     return slot
 
 
+def asked(grammar: str) -> Asked:
+    """What is accepted: a grammar, with corrections."""
+    return Asked(parse_grammar(grammar), corrections=True)
+
+
 def read(grammar: str, *parts: str) -> Reading | None:
     """What the parts amount to."""
-    return fill(*parts).read(parse_grammar(grammar))
+    return fill(*parts).read(asked(grammar))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +93,7 @@ def test_readings_that_tie_are_told() -> None:
     slot = Slot()
     slot.speak(Recognition((*words, more), 0.5, 500))
     slot.press("5")
-    reading = slot.read(parse_grammar("builtin:digits?length=2"))
+    reading = slot.read(asked("builtin:digits?length=2"))
     assert reading is not None
     assert (reading.value, reading.alternatives) == ("55", ("95",))
 
@@ -100,7 +105,7 @@ def test_digits_are_as_sure_as_their_words() -> None:
     spoken = Hypothesis(tuple(Word(text, 0, 0, sure) for text, sure in words), 0.0)
     slot.speak(Recognition((spoken,), 0.7, 900))
     slot.press("2")
-    reading = slot.read(parse_grammar(FOUR))
+    reading = slot.read(asked(FOUR))
     assert reading is not None
     assert (reading.value, reading.digit_confidence) == ("5162", (0.9, 0.4, 0.8, 1.0))
     assert reading.confidence == 0.7
@@ -110,11 +115,11 @@ def test_star_takes_back_spoken_digits_too() -> None:
     """Digit by digit; a part without digits left is none."""
     slot = fill("four one nine")
     slot.delete_last()
-    reading = slot.read(parse_grammar("builtin:digits?length=2"))
+    reading = slot.read(asked("builtin:digits?length=2"))
     assert reading is not None
     assert reading.value == "41"
     slot.press("5")
-    reading = slot.read(parse_grammar("builtin:digits?length=3"))
+    reading = slot.read(asked("builtin:digits?length=3"))
     assert reading is not None
     assert reading.value == "415"
     for _ in range(4):
@@ -131,11 +136,11 @@ def test_slot_waits_for_its_recognitions() -> None:
     slot.expect(3)
     slot.press("5")
     assert slot.waits(grammar)
-    assert slot.read(grammar) is None
+    assert slot.read(Asked(grammar)) is None
     assert not slot.fill(4, heard("one"))
     assert slot.fill(3, heard("four one five"))
     assert not slot.waits(grammar)
-    reading = slot.read(grammar)
+    reading = slot.read(Asked(grammar))
     assert reading is not None
     assert reading.value == "4155"
     failed = Slot()
@@ -149,7 +154,7 @@ def test_a_number_never_shows() -> None:
     slot = fill("four one", "55")
     assert "55" not in str(slot).partition(" at ")[0]
     assert "four" not in repr(slot)
-    assert "4155" not in repr(slot.read(parse_grammar(FOUR)))
+    assert "4155" not in repr(slot.read(asked(FOUR)))
 
 
 PARTS = st.lists(
@@ -180,7 +185,7 @@ def test_nothing_is_accepted_that_the_grammar_refuses(parts: list[str], uri: str
     slot = fill(*parts)
     keys = "".join(part for part in parts if not part[0].isalpha())
     assert slot.keys == keys[:MAX_KEYS]
-    reading = slot.read(grammar)
+    reading = slot.read(Asked(grammar))
     if reading is not None:
         assert reading.value in ("yes", "no") or grammar.interpret_keys(reading.value)
         assert 0.0 <= reading.confidence <= 1.0
@@ -198,6 +203,6 @@ def test_order_is_kept(digits: list[tuple[int, bool]]) -> None:
             slot.press(str(digit))
         else:
             slot.speak(heard(DIGIT_WORDS[digit]))
-    reading = slot.read(parse_grammar(f"builtin:digits?length={len(digits)}"))
+    reading = slot.read(asked(f"builtin:digits?length={len(digits)}"))
     assert reading is not None
     assert reading.value == "".join(str(digit) for digit, _ in digits)

@@ -36,7 +36,7 @@ def check_flow(flow: Flow, source: Source) -> None:
         if target not in flow.steps:
             path: Path = ("steps", origin, key)
             if path not in source.lines:
-                path = ("defaults", key)
+                path = (key,) if key == "on_operator" else ("defaults", key)
             raise source.error(path, unknown("step", target, flow.steps))
     _check_reached(flow, edges, source)
     _check_ends(flow, edges, source)
@@ -46,7 +46,7 @@ def check_flow(flow: Flow, source: Source) -> None:
 
 def texts(step: object) -> Iterator[tuple[Path, Text]]:
     """Every text that a step can say, with its place in the step: ``("no_input", 0)``."""
-    for key in ("say", "prompt"):
+    for key in ("say", "prompt", "help", "restarted"):
         if isinstance(text := getattr(step, key, None), Text):
             yield (key,), text
     for key in ("no_input", "no_match", "rejected"):
@@ -101,6 +101,8 @@ def _edges(flow: Flow) -> Iterator[Edge]:
             yield name, flow.after_no(step), "no"
         if isinstance(step, CaptureStep | ConfirmStep):
             yield name, flow.listening(step).on_failure or "", "on_failure"
+            if flow.on_operator is not None and flow.listening(step).commands:
+                yield name, flow.on_operator, "on_operator"
 
 
 def _check_reached(flow: Flow, edges: list[Edge], source: Source) -> None:

@@ -6,12 +6,16 @@ it waits:
 
     start() -> Turn -> collected() -> Turn -> ... -> collected() -> Turn with an end
 
-noinput and nomatch are ordinary answers. Each question counts its failures: silence, no match, and,
+noinput and nomatch are ordinary answers, and so is a wish (repeat, help, operator, start again).
+Each question counts its failures: silence, no match, and,
 for a captured value, the caller's no at its confirmation. After ``attempts`` of them the flow's
 ``on_failure`` follows. The count of a capture begins anew whenever the flow comes to it, except
 after a no, whichever way the flow takes back to the question; so a caller who refuses every reading
-is let go as well, and ``max_turns`` bounds flows that circle in other ways. Hence every dialogue
-ends.
+is let go as well, and ``max_turns`` bounds flows that circle in other ways, and callers who wish
+for ever. Hence every dialogue ends.
+
+A no may say what is right ("no, five not nine"): the value is corrected and asked about again. It
+counts as a no. Values that the caller refused are not heard again at that question.
 
 A value that the flow confirms is among `Dialogue.variables` only after the caller's yes, or once
 the flow itself has come to an end: a call that breaks off leaves no number behind that nobody
@@ -22,7 +26,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from ivr.errors import ConfigError, StateError
@@ -39,80 +42,24 @@ from ivr.flow.model import (
 )
 from ivr.flow.source import Path
 from ivr.flow.text import fill, parse_template
+from ivr.flow.turn import Collect, End, Prompt, Turn
+from ivr.grammar.corrections import correct
+from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause
+
+__all__ = ["Collect", "Dialogue", "End", "Prompt", "Turn", "fixed_prompts"]
 
 BOOLEAN: Final = "builtin:boolean"
 GAVE_UP: Final = "gave_up"
 HANGUP: Final = "hangup"
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Something to say to the caller.
-
-    Attributes:
-        text: the words, values filled in.
-        recording: name of a recording that may be played instead, without suffix.
-        personal: the text holds what the caller said or who they are: never cached on disk, never
-            logged, never shown by `repr`.
-    """
-
-    text: str
-    recording: str | None = None
-    personal: bool = False
-
-    def __repr__(self) -> str:
-        shown = "<personal>" if self.personal else repr(self.text)
-        return f"Prompt({shown}, recording={self.recording!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Collect:
-    """How to listen for one answer; the keys are described in `ivr.flow.schema.Listening`.
-
-    Attributes:
-        confirms: it asks whether a value is right.
-    """
-
-    step: str
-    grammar: str
-    bargein: bool
-    speech: bool
-    dtmf: bool
-    no_input_timeout_s: float
-    complete_timeout_s: float
-    incomplete_timeout_s: float
-    max_speech_timeout_s: float
-    inter_digit_timeout_s: float
-    term_char: str
-    confidence_level: float
-    sensitive: bool = False
-    confirms: bool = False
-    term_timeout_s: float = 0.0
-    star: str = "delete_last"
-    type_ahead: str = "capture"
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The call is over once the prompts were said.
-
-    Attributes:
-        outcome: for the call record: the flow's own word, or ``gave_up`` or ``hangup``.
-        variables: captured (and where asked for, confirmed) values and those given at the start.
-    """
-
-    outcome: str
-    variables: dict[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Say the prompts in order, then collect or end: exactly one of the two is there."""
-
-    prompts: tuple[Prompt, ...]
-    collect: Collect | None = None
-    end: End | None = None
+_WISHES: Final = frozenset(
+    {
+        CompletionCause.REPEAT,
+        CompletionCause.HELP,
+        CompletionCause.OPERATOR,
+        CompletionCause.RESTART,
+    }
+)
 
 
 def fixed_prompts(flow: Flow) -> tuple[Prompt, ...]:
@@ -141,6 +88,9 @@ class Dialogue:
 
     Raises:
         ConfigError: a variable that the flow does not declare, or a declared one without a value.
+
+    Attributes:
+        sensitive: names of the variables that must not be stored in clear.
 
     State: where the call is, its variables and its counts; nothing is shared between dialogues.
     """
@@ -172,8 +122,15 @@ class Dialogue:
         self._captured_by: dict[
             str, tuple[str, Listening]
         ] = {}  # variable -> the step, and its limits
-        self._refused: set[str] = set()  # capture steps whose value the caller said no to
+        self._resumed: dict[str, str] = {}  # capture steps to be asked again, and why
+        self._refused_values: dict[str, set[str]] = {}  # capture step -> what the caller said no to
         self._failures: dict[str, Counter[str]] = {}  # step -> how often each cause
+        self._asked: Prompt | None = None  # the last question, in the words it was put in
+        self.sensitive = frozenset(
+            step.capture
+            for step in flow.steps.values()
+            if isinstance(step, CaptureStep) and step.sensitive
+        )
 
     @property
     def step(self) -> str | None:
@@ -211,12 +168,14 @@ class Dialogue:
             raise StateError(f"step {self._step} asks nothing")
         if result.cause is CompletionCause.HANGUP:
             return self._end((), HANGUP)
+        if result.cause in _WISHES:
+            return self._wished(self._step, step, result.cause)
         if result.cause is not CompletionCause.SUCCESS:
             silent = result.cause is CompletionCause.NO_INPUT_TIMEOUT
             return self._failed(self._step, step, "no_input" if silent else "no_match")
         if isinstance(step, CaptureStep):
             return self._captured(self._step, step, result.value)
-        return self._confirmed(step, result.value)
+        return self._confirmed(self._step, step, result)
 
     def _captured(self, name: str, step: CaptureStep, value: str | None) -> Turn:
         if value is None:
@@ -225,20 +184,49 @@ class Dialogue:
         self._captured_by[step.capture] = (name, self._flow.listening(step))
         return self._enter(step.next)
 
-    def _confirmed(self, step: ConfirmStep, value: str | None) -> Turn:
-        if value not in ("yes", "no"):
-            raise StateError(f"step {self._step} was given neither yes nor no")
-        if value == "yes":
+    def _confirmed(self, name: str, step: ConfirmStep, result: Collected) -> Turn:
+        if result.value not in ("yes", "no"):
+            raise StateError(f"step {name} was given neither yes nor no")
+        if result.value == "yes":
             self._affirmed.add(step.confirm)
             return self._enter(step.yes)
-        self._drop(step.confirm)
         capturer, listening = self._captured_by[step.confirm]
+        refused = self._refused_values.setdefault(capturer, set())
+        refused.add(self._values[step.confirm])
+        right = self._corrected(capturer, self._values[step.confirm], result.correction)
+        self._drop(step.confirm)
         counts = self._failures[capturer]
         counts["rejected"] += 1
         if counts.total() >= listening.attempts:
             return self._enter(listening.on_failure or "")
-        self._refused.add(capturer)
+        if right is not None:
+            self._values[step.confirm] = right
+            return self._enter(name)
+        self._resumed[capturer] = "rejected"
         return self._enter(self._flow.after_no(step))
+
+    def _corrected(self, capturer: str, value: str, words: tuple[str, ...]) -> str | None:
+        """The value that the caller says is right, if the question accepts it."""
+        step = self._flow.steps[capturer]
+        if not words or not isinstance(step, CaptureStep):
+            return None
+        grammar, refused = parse_grammar(step.grammar), self._refused_values[capturer]
+        read = (grammar.interpret_keys(digits) for digits, _ in correct(value, words))
+        return next((right for right in read if right is not None and right not in refused), None)
+
+    def _wished(self, name: str, step: AskStep, wish: CompletionCause) -> Turn:
+        """The caller did not answer but wants something; that is no failure."""
+        if wish is CompletionCause.OPERATOR:
+            if self._flow.on_operator is None:
+                return self._failed(name, step, "no_match")
+            self._drop(step.capture if isinstance(step, CaptureStep) else step.confirm)
+            return self._enter(self._flow.on_operator)
+        if wish is CompletionCause.RESTART and isinstance(step, ConfirmStep):
+            self._drop(step.confirm)
+            self._resumed[self._captured_by[step.confirm][0]] = "restarted"
+            return self._enter(self._flow.after_no(step))
+        cause = {CompletionCause.HELP: "help", CompletionCause.RESTART: "restarted"}.get(wish)
+        return self._ask(name, step, cause or "repeat", ())
 
     def _failed(self, name: str, step: AskStep, cause: str) -> Turn:
         counts = self._failures[name]
@@ -261,14 +249,12 @@ class Dialogue:
             if step.say is not None:
                 prompts.append(self._prompt(name, ("say",), step.say))
             return self._end(tuple(prompts), step.end)
-        cause = "prompt"
         if isinstance(step, CaptureStep):
             self._drop(step.capture)
-        if name in self._refused:
-            self._refused.discard(name)
-            cause = "rejected"
-        else:
+        cause = self._resumed.pop(name, "prompt")
+        if cause == "prompt":
             self._failures[name] = Counter()
+            self._refused_values.pop(name, None)
         return self._ask(name, step, cause, tuple(prompts))
 
     def _ask(self, name: str, step: AskStep, cause: str, before: tuple[Prompt, ...]) -> Turn:
@@ -276,13 +262,27 @@ class Dialogue:
         self._turns += 1
         if self._turns > self._flow.max_turns:
             return self._give_up(step)
-        said: list[Text] = getattr(step, cause, []) if cause != "prompt" else []
+        prompt = self._asked if cause == "repeat" else self._words_for(name, step, cause)
+        if prompt is None:
+            raise StateError(f"step {name} cannot be repeated before it was asked")
+        if cause != "help":
+            self._asked = prompt
+        return Turn((*before, prompt), collect=self._collect(name, step))
+
+    def _words_for(self, name: str, step: AskStep, cause: str) -> Prompt:
+        said: Text | list[Text] | None = getattr(step, cause, None)
+        if isinstance(said, Text):
+            return self._prompt(name, (cause,), said)
         if said:
             index = min(self._failures[name][cause], len(said)) - 1
-            prompt = self._prompt(name, (cause, index), said[index])
-        else:
-            prompt = self._prompt(name, ("prompt",), step.prompt)
-        return Turn((*before, prompt), collect=self._collect(name, step))
+            return self._prompt(name, (cause, index), said[index])
+        return self._prompt(name, ("prompt",), step.prompt)
+
+    def _is_sensitive(self, step: AskStep) -> bool:
+        """Whether the answer is one; that to a confirmation may correct one."""
+        if isinstance(step, CaptureStep):
+            return step.sensitive
+        return step.confirm in self.sensitive
 
     def _give_up(self, step: AskStep) -> Turn:
         """Too many turns: by the flow's own goodbye where failure leads straight to one."""
@@ -330,7 +330,10 @@ class Dialogue:
             term_char=listening.term_char,
             star=listening.star,
             type_ahead=listening.type_ahead,
+            commands=listening.commands,
+            corrections=listening.corrections,
+            refused=frozenset(self._refused_values.get(name, ())),
             confidence_level=listening.confidence_level,
-            sensitive=isinstance(step, CaptureStep) and step.sensitive,
+            sensitive=self._is_sensitive(step),
             confirms=isinstance(step, ConfirmStep),
         )

@@ -140,6 +140,14 @@ class Listening(Model):
         description="Which questions are answered by keys pressed before they were put: capture"
         " (no confirmation), always or never.",
     )
+    commands: bool = Field(
+        default=True,
+        description='The words "repeat", "help", "operator", "start again" and "cancel" are heard.',
+    )
+    corrections: bool = Field(
+        default=True,
+        description='Corrections are heard, such as "no, five not nine".',
+    )
     confidence_level: float = Field(
         default=0.5,
         ge=0,
@@ -181,6 +189,9 @@ class _AskStep(Listening):
     no_match: list[Text] = Field(
         default=[], description="Likewise, when the caller was not understood."
     )
+    help: Text | None = Field(
+        default=None, description="What to say to a caller who asks for help; else the prompt."
+    )
 
 
 class CaptureStep(_AskStep):
@@ -191,6 +202,10 @@ class CaptureStep(_AskStep):
     rejected: list[Text] = Field(
         default=[],
         description="Likewise, when the caller said no to the value at its confirmation.",
+    )
+    restarted: Text | None = Field(
+        default=None,
+        description="What to say to a caller who wants to start again; else the prompt.",
     )
     sensitive: bool = Field(default=False, description="The value is stored masked (cards, PINs).")
     next: Name = Field(description="The step that follows a value.")
@@ -264,6 +279,9 @@ class Flow(Model):
         " a line, or FILE.csv#COLUMN.",
     )
     defaults: Listening = Field(default=Listening(), description="How every step listens.")
+    on_operator: Name | None = Field(
+        default=None, description="The step to go to when the caller asks for the operator."
+    )
     max_turns: int = Field(
         default=50,
         ge=1,

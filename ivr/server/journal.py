@@ -115,7 +115,7 @@ def _variables(call: Call) -> dict[str, str]:
     """The flow's variables; the value of a sensitive step stays as stars, whatever holds it."""
     secret = {turn.collected.value for turn in call.turns if turn.sensitive and turn.collected}
     return {
-        name: "*" * len(value) if value in secret else value
+        name: "*" * len(value) if value in secret or name in call.sensitive else value
         for name, value in call.variables.items()
     }
 
@@ -123,12 +123,19 @@ def _variables(call: Call) -> dict[str, str]:
 def _turn(turn: TurnRecord) -> dict[str, Any]:
     fields = dataclasses.asdict(turn)
     collected = fields["collected"]
-    if collected is not None and turn.sensitive:
-        # One star a word, so that a reader still sees that something of some length was said.
-        collected["words"] = "*" * len(collected["words"].split())
-        if collected["value"] is not None:
-            collected["value"] = "*" * len(collected["value"])
+    if collected is not None:
+        del collected["correction"]  # it is among the words
+        if turn.sensitive:
+            _mask(collected)
     return fields
+
+
+def _mask(collected: dict[str, Any]) -> None:
+    """Put stars for what was said; a yes or no to a secret number is none."""
+    # One star a word, so that a reader still sees that something of some length was said.
+    collected["words"] = "*" * len(collected["words"].split())
+    if collected["value"] not in (None, "yes", "no"):
+        collected["value"] = "*" * len(collected["value"])
 
 
 def _turn_summary(turn: Mapping[str, Any]) -> dict[str, Any]:

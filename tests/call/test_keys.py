@@ -165,9 +165,9 @@ def test_speech_that_a_key_cuts_off_is_recognised() -> None:
     assert talk.causes == []
     talk.wait(600)
     assert talk.values == ["4155"]
-    assert [(request.grammar, request.provisional) for request in talk.requests] == [
-        ("builtin:digits?length=4", False)
-    ]
+    request = talk.requests[-1]
+    assert request.grammar.startswith("builtin:digits?length=4|")
+    assert request.provisional, "the word was looked at before the key came"
 
 
 def test_keys_then_speech_are_one_answer() -> None:
@@ -176,7 +176,7 @@ def test_keys_then_speech_are_one_answer() -> None:
     talk = Talk(recognizer=lambda r: heard(words.get(count_bursts(r.samples), "")))
     talk.start().played().wait(300).press("41").say(2).wait(300)
     assert talk.values == ["4155"]
-    assert talk.requests[0].grammar == "builtin:digits"
+    assert talk.requests[0].grammar.startswith("builtin:digits|")
 
 
 def test_keys_from_the_beginning_win_over_speech() -> None:

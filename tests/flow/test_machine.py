@@ -277,7 +277,7 @@ def test_listening_reaches_the_collect() -> None:
 def test_fixed_prompts_are_those_without_values() -> None:
     """What is rendered before the first call is what calls will ask for, and no template."""
     fixed = fixed_prompts(ACCOUNT_ID)
-    assert len(fixed) == 12
+    assert len(fixed) == 14
     assert not any(prompt.personal or "{" in prompt.text for prompt in fixed)
     assert set(outcome(ACCOUNT_ID, []).prompts) <= set(fixed)
     assert set(outcome(ACCOUNT_ID, [MUMBLE, MUMBLE]).prompts) <= set(fixed)

@@ -1,0 +1,78 @@
+"""What a dialogue tells its call: what to say, how to listen, how it ends; values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Something to say to the caller.
+
+    Attributes:
+        text: the words, values filled in.
+        recording: name of a recording that may be played instead, without suffix.
+        personal: the text holds what the caller said or who they are: never cached on disk, never
+            logged, never shown by `repr`.
+    """
+
+    text: str
+    recording: str | None = None
+    personal: bool = False
+
+    def __repr__(self) -> str:
+        shown = "<personal>" if self.personal else repr(self.text)
+        return f"Prompt({shown}, recording={self.recording!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """How to listen for one answer; the keys are described in `ivr.flow.schema.Listening`.
+
+    Attributes:
+        confirms: it asks whether a value is right.
+        refused: values that the caller has said no to.
+    """
+
+    step: str
+    grammar: str
+    bargein: bool
+    speech: bool
+    dtmf: bool
+    no_input_timeout_s: float
+    complete_timeout_s: float
+    incomplete_timeout_s: float
+    max_speech_timeout_s: float
+    inter_digit_timeout_s: float
+    term_char: str
+    confidence_level: float
+    sensitive: bool = False
+    confirms: bool = False
+    term_timeout_s: float = 0.0
+    star: str = "delete_last"
+    type_ahead: str = "capture"
+    commands: bool = False
+    corrections: bool = False
+    refused: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The call is over once the prompts were said.
+
+    Attributes:
+        outcome: for the call record: the flow's own word, or ``gave_up`` or ``hangup``.
+        variables: captured (and where asked for, confirmed) values and those given at the start.
+    """
+
+    outcome: str
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Say the prompts in order, then collect or end: exactly one of the two is there."""
+
+    prompts: tuple[Prompt, ...]
+    collect: Collect | None = None
+    end: End | None = None
