@@ -133,13 +133,14 @@ class Call:
         collection = self._collection
         if self.ended or collection is None:
             return []
+        collection.patience.answered(utterance_id, wall_ms)
         if collection.pending != utterance_id:
             # What was said before a key, perhaps.
             filled = collection.fill(utterance_id, recognition, self._clock)
             return self._weigh(collection, None) if filled else []
         collection.pending = None
         ended = collection.ended
-        unseen = collection.patience.looked(collection.requested_at, wall_ms)
+        unseen = collection.patience.take_unseen()
         if recognition is not None:
             collection.heard = recognition
             actions = self._weigh(collection, wall_ms)

@@ -49,12 +49,16 @@ class Patience:
     Attributes:
         longest_pause: that was followed by more speech; from the end of speech to the moment when
             it was heard again.
+        under_way: the utterance id of the look under way, whether its answer still counts or not.
+        asked_at: when it was asked for.
         look_again_at: when a look after a short silence may be had again.
         unseen: samples of the longer silence, to be looked at when the look under way is over.
         sure: the last look was sure of an answer that cannot grow.
     """
 
     longest_pause: int = 0
+    under_way: int | None = None
+    asked_at: int = 0
     look_again_at: int = 0
     unseen: NDArray[np.int16] | None = None
     sure: bool = False
@@ -67,13 +71,22 @@ class Patience:
         """The looks so far are worthless."""
         self.unseen, self.sure = None, False
 
-    def looked(self, asked_at: int, wall_ms: float) -> NDArray[np.int16] | None:
-        """A look that was asked for then took so long.
+    def may_look(self, clock: int) -> bool:
+        """Whether a look after a short silence may be had now."""
+        return self.under_way is None and clock >= self.look_again_at
 
-        Returns:
-            The samples to look at next, if the longer silence came meanwhile.
-        """
-        self.look_again_at = asked_at + int(LOOK_SHARE * wall_ms * SAMPLES_PER_MS)
+    def asked(self, utterance_id: int, clock: int) -> None:
+        """The recogniser was asked; an older look that is under way is worthless."""
+        self.under_way, self.asked_at = utterance_id, clock
+
+    def answered(self, utterance_id: int, wall_ms: float) -> None:
+        """It took so long; also where nobody needs the answer any more."""
+        if utterance_id == self.under_way:
+            self.under_way = None
+            self.look_again_at = self.asked_at + int(LOOK_SHARE * wall_ms * SAMPLES_PER_MS)
+
+    def take_unseen(self) -> NDArray[np.int16] | None:
+        """The samples to look at next, if the longer silence came during the last look."""
         unseen, self.unseen = self.unseen, None
         return unseen
 

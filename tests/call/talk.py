@@ -163,6 +163,7 @@ class Talk:
         self.call = Call(flow or make_flow(), settings)
         self.recognizer = recognizer
         self.delay_ms = delay_ms
+        self.wall_ms = 50.0  # what the shell says that it took
         self.holds = False
         self.actions: list[Action] = []
         self.requests: list[Recognize] = []
@@ -227,7 +228,7 @@ class Talk:
     def answer(self, request: Recognize, recognition: Recognition | None) -> list[Action]:
         """The recogniser's answer, whenever the test likes."""
         self._answers_due = [due for due in self._answers_due if due[1] is not request]
-        return self._note(self.call.recognized(request.utterance_id, recognition, 50.0))
+        return self._note(self.call.recognized(request.utterance_id, recognition, self.wall_ms))
 
     def _answer_due(self) -> None:
         for due_ms, request in list(self._answers_due):
