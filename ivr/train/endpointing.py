@@ -214,6 +214,11 @@ def run_endpointing(
         AudioError: a recording cannot be read.
     """
     answers = first_of_each(read_answers(manifest), limit)
+    try:
+        if out is not None:
+            out.touch()  # minutes are spent on what belongs there
+    except OSError as error:
+        raise ConfigError(f"--out: {out} cannot be written: {error.strerror}") from error
     engine = open_engine(folder)
     engine.warm_up()
     with Progress(console=Console(stderr=True)) as bar:
@@ -239,10 +244,7 @@ def run_endpointing(
         ],
     }
     if out is not None:
-        try:
-            out.write_text(json.dumps(result, indent=2) + "\n")
-        except OSError as error:
-            raise ConfigError(f"--out: {out} cannot be written: {error.strerror}") from error
+        out.write_text(json.dumps(result, indent=2) + "\n")
     if json_output:
         sys.stdout.write(json.dumps(result, indent=2) + "\n")
         return 0
