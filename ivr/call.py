@@ -15,6 +15,9 @@ What came in for the question that is open, and what it amounts to, is a `Collec
         |                  |                                       |
         +---- barge-in ----+------------ noinput timer             +-- speech resumes -> speaking
 
+Over a prompt the caller is heard like after it, but the prompt goes on until the recogniser has
+heard words in it that can begin an answer; the utterance began before them, so none is lost.
+
 In a pause the utterance so far is recognised provisionally. A complete answer that cannot grow is
 taken at once; one that can grow waits `complete_timeout_s`; an incomplete one waits
 `incomplete_timeout_s`, so that a caller who pauses between groups is not cut off. A key ends the
@@ -51,7 +54,7 @@ from ivr.providers.events import (
     StreamStarted,
     StreamStopped,
 )
-from ivr.recognition import Collected, CompletionCause, Recognition
+from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 from ivr.typeahead import BURST_S, Key, TypeAhead
 
 FRAME_SAMPLES: Final = 160  # 20 ms at 8 kHz
@@ -141,15 +144,21 @@ class Call:
         collection.pending = None
         ended = collection.ended
         unseen = collection.patience.take_unseen()
-        if recognition is not None:
+        actions: list[Action] = []
+        if collection.prompting:
+            # Only words stop a prompt, neither noise nor its own echo.
+            if collection.accepts(recognition):
+                actions += self._barge_in(collection)
+            elif ended:
+                return self._listen_on(collection)
+            else:
+                recognition = None
+        if recognition is not None and not collection.in_passing:
             collection.heard = recognition
-            actions = self._weigh(collection, wall_ms)
+            actions += self._weigh(collection, wall_ms)
         elif ended:
             return self._decide(collection.unanswered(CompletionCause.ERROR))
-        else:
-            # Only a guess in a pause: the caller may be between two groups of digits. The next
-            # look, or the end of the utterance, asks again.
-            actions = []
+        # Otherwise it was a guess: the next look, or the end of the utterance, asks again.
         decided = self._collection is not collection
         if unseen is None or ended or decided or collection.patience.sure:
             return actions
@@ -183,10 +192,11 @@ class Call:
         for event in events:
             match event:
                 case SpeechStarted():
-                    actions += self._barge_in(collection)
+                    collection.speaks(self._clock)
                 case SpeechResumed(at_sample=at):
                     collection.patience.resumed(at - collection.last_input_at)
                     collection.forget_speech()
+                    collection.speaks(self._clock)
                     # What was complete is no longer known to be.
                     self._expect_more(collection.collect)
                 case SpeechPaused(speech_end_sample=end, samples=samples, short=short):
@@ -196,13 +206,17 @@ class Call:
                 case UtteranceEnded(speech_end_sample=end, samples=samples, too_long=too_long):
                     collection.last_input_at = end
                     actions += self._utterance_ended(collection, samples, too_long)
+        if self._endpointer.in_speech and collection.looks_in_passing(self._clock):
+            samples = self._endpointer.so_far()
+            actions += self._ask_recognizer(collection, samples, provisional=True)
+            collection.in_passing = True
         return actions
 
     def _utterance_ended(
         self, collection: Collection, samples: NDArray[np.int16], too_long: bool
     ) -> list[Action]:
         collection.ended, collection.too_long = True, too_long
-        if too_long or (collection.heard is None and collection.pending is None):
+        if too_long or collection.unheard:
             return self._ask_recognizer(collection, samples, provisional=False)
         # The pause was recognised already, and nothing was said since.
         return self._judge(collection, None) if collection.heard else []
@@ -279,12 +293,12 @@ class Call:
         return []
 
     def _start_waiting(self, collection: Collection) -> None:
-        if collection.noinput_at is None:
+        if collection.prompting:
             self._playout.over()
             collection.time_silence(self._clock)
 
     def _barge_in(self, collection: Collection) -> list[Action]:
-        if collection.noinput_at is not None or not collection.collect.bargein:
+        if not collection.prompting:
             return []
         collection.barged_in = True
         self._start_waiting(collection)
@@ -317,7 +331,7 @@ class Call:
             # It must not answer a question that the caller has not heard.
             collection.ignored_keys += 1
             return []
-        if collection.closed or (collection.noinput_at is None and not collect.bargein):
+        if collection.closed or (collection.prompting and not collect.barges_in(InputMode.DTMF)):
             # What was said before it is being recognised, or this prompt may not be interrupted.
             self._type_ahead.keep(key)
             return []
@@ -333,7 +347,7 @@ class Call:
     def _close_utterance(self, collection: Collection) -> list[Action]:
         """What is being said when a key comes is a part of the answer, before the key."""
         asked: list[Action] = []
-        unheard = collection.listens and collection.heard is None and collection.pending is None
+        unheard = collection.listens and collection.unheard
         for event in self._endpointer.finish():
             if unheard and isinstance(event, UtteranceEnded):
                 asked += self._ask_recognizer(collection, event.samples, provisional=False)

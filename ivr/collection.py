@@ -23,16 +23,21 @@ from numpy.typing import NDArray
 from ivr.actions import TurnRecord
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
-from ivr.grammar.grammar import Grammar
+from ivr.grammar.grammar import Grammar, parse_grammar
 from ivr.grammar.interpret import command_in, correction_in, progress
+from ivr.grammar.words import OTHER
 from ivr.patience import Patience
-from ivr.recognition import Collected, CompletionCause, Recognition
+from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 from ivr.slot import Asked, Reading, Slot
 from ivr.strings import ANY_DIGITS
 from ivr.typeahead import Key
 
 SAMPLES_PER_MS: Final = 8
 STAR: Final = "*"
+# Speech over a prompt is looked at when a word can be whole, and then every other word. A start is
+# known 60 to 240 ms after the voice, a digit lasts some 400 ms.
+_FIRST_LOOK: Final = 200 * SAMPLES_PER_MS
+_NEXT_LOOK: Final = 400 * SAMPLES_PER_MS
 
 
 @dataclass(repr=False)  # it would hold the caller's number
@@ -59,6 +64,9 @@ class Collection:
         ended: the endpointer has closed the utterance.
         too_long: it was closed for its length.
         patience: how long this caller may pause.
+        in_passing: the recognition under way is of a caller who has not paused: it tells whether
+            words are said, not which answer.
+        look_at: when to look at speech in passing; None in a pause.
     """
 
     collect: Collect
@@ -80,6 +88,8 @@ class Collection:
     ended: bool = False
     too_long: bool = False
     patience: Patience = field(default_factory=Patience)
+    in_passing: bool = False
+    look_at: int | None = None
 
     @property
     def asked(self) -> Asked:
@@ -94,7 +104,17 @@ class Collection:
         """Whether speech is an answer now: not after the end, nor over a prompt that forbids it."""
         if self.closed or self.ended or not self.collect.speech:
             return False
-        return self.noinput_at is not None or self.collect.bargein
+        return not self.prompting or self.collect.barges_in(InputMode.SPEECH)
+
+    @property
+    def prompting(self) -> bool:
+        """Whether the prompt is still being played, for all that is known."""
+        return self.noinput_at is None
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nothing is, or will be, known of what was said."""
+        return self.heard is None and (self.pending is None or self.in_passing)
 
     @property
     def speech_grammar(self) -> str:
@@ -110,6 +130,7 @@ class Collection:
         """From now on this recognition counts and no other."""
         self.pending, self.heard = utterance_id, None
         self.requested_at = clock
+        self.in_passing = False
         self.patience.asked(utterance_id, clock)
 
     def forget_speech(self) -> None:
@@ -117,8 +138,28 @@ class Collection:
         self.pending = self.heard = None
         self.patience.forget()
 
+    def speaks(self, clock: int) -> None:
+        """The caller begins to speak, or speaks on."""
+        self.look_at = clock + _FIRST_LOOK
+
+    def looks_in_passing(self, clock: int) -> bool:
+        """Whether to look now at what is being said over the prompt."""
+        due = self.look_at is not None and clock >= self.look_at
+        if not due or not self.prompting or not self.patience.may_look(clock):
+            return False
+        self.look_at = clock + _NEXT_LOOK
+        return True
+
+    def accepts(self, heard: Recognition | None) -> bool:
+        """Whether this was said to us: words that can begin an answer, surely enough."""
+        if heard is None or heard.confidence < self.collect.confidence_level:
+            return False
+        words = [word.text for word in heard.best.words if word.text != OTHER]
+        return bool(words) and parse_grammar(self.speech_grammar).walk(words) is not None
+
     def looks(self, clock: int, samples: NDArray[np.int16], short: bool) -> bool:
         """Whether the utterance so far is to be recognised in this pause, now; or later."""
+        self.look_at = None
         if short:
             return self.patience.may_look(clock)
         if self.pending is not None:

@@ -197,6 +197,15 @@ class Endpointer:
             return []
         return [self._end(self._position + self._partial.shape[0], too_long=False)]
 
+    def so_far(self) -> NDArray[np.int16]:
+        """The utterance in progress, [n] int16 from its pre-roll to now; empty where there is none.
+
+        At most the post-roll after its last speech; the stream goes on.
+        """
+        if not self._in_speech:
+            return _NO_FRAME[:0]
+        return self._utterance(self._position)
+
     def _feed_frame(self, frame: NDArray[np.int16], events: list[EndpointEvent]) -> None:
         self._evidence.append(self._weigh(frame))
         self._frames.append(frame)

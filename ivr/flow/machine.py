@@ -319,6 +319,7 @@ class Dialogue:
             step=name,
             grammar=step.grammar if isinstance(step, CaptureStep) else BOOLEAN,
             bargein=listening.bargein,
+            bargein_by=listening.bargein_by,
             speech=listening.speech,
             dtmf=listening.dtmf,
             no_input_timeout_s=listening.no_input_timeout_s,

@@ -95,6 +95,11 @@ class Listening(Model):
     """
 
     bargein: bool = Field(default=True, description="The caller's speech or keys stop the prompt.")
+    bargein_by: str = Field(
+        default="both",
+        pattern="^(both|speech|dtmf)$",
+        description="What stops it where bargein is true: both, speech or dtmf.",
+    )
     speech: bool = Field(default=True, description="The answer may be spoken.")
     dtmf: bool = Field(default=True, description="The answer may be keyed.")
     no_input_timeout_s: float = Field(

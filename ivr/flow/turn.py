@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ivr.recognition import InputMode
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -51,9 +53,14 @@ class Collect:
     term_timeout_s: float = 0.0
     star: str = "delete_last"
     type_ahead: str = "capture"
+    bargein_by: str = "both"
     commands: bool = False
     corrections: bool = False
     refused: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def barges_in(self, mode: InputMode) -> bool:
+        """Whether input of this mode stops the prompt."""
+        return self.bargein and self.bargein_by in ("both", mode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import pytest
 
 from ivr.actions import CallSettings, Clear, Play, Recognize
 from ivr.recognition import CompletionCause
-from tests.call.talk import Talk, count_bursts, hum, make_flow
+from tests.call.talk import Talk, count_bursts, count_digits, heard, hum, make_flow
+from tests.endpointing.speech import line, silence, vowel
 
 SUCCESS = CompletionCause.SUCCESS
 NO_MATCH = CompletionCause.NO_MATCH
@@ -72,10 +73,13 @@ def test_mark_twice_starts_the_timer_once() -> None:
 
 
 def test_speech_stops_the_prompt() -> None:
-    """Barge-in: the prompt is cleared at once, the answer is heard whole."""
-    talk = Talk().start().say(4).wait(400)
+    """Barge-in: the prompt is cleared at the first word, the answer is heard whole."""
+    talk = Talk().start().say(1)
     kinds = [type(action) for action in talk.actions]
-    assert kinds[:3] == [Play, Clear, Recognize]
+    assert kinds[0] is Play
+    assert kinds[-1] is Clear
+    assert set(kinds[1:-1]) == {Recognize}
+    talk.say(3).wait(400)
     assert talk.values == ["4155"]
     turn = talk.call.turns[0]
     assert turn.collected is not None
@@ -124,12 +128,82 @@ def test_flushed_mark_does_not_end_the_call() -> None:
     assert talk.hangups == ["completed"]
 
 
-def test_barge_in_starts_the_noinput_timer() -> None:
-    """A cough has cut the prompt off: the caller who then says nothing is asked again."""
+def test_noise_does_not_stop_the_prompt() -> None:
+    """A cough: nothing is cleared, and the caller's time begins when the prompt was played."""
     talk = Talk(make_flow(no_input_timeout_s=3.0)).start().hear(hum(300)).wait(4000)
-    assert talk.clears == 1
+    assert talk.clears == 0
+    assert talk.causes == []
+    talk.played().wait(3100)
     assert talk.causes == [NO_INPUT]
-    assert talk.said[-1] == "Silent."
+
+
+@pytest.mark.parametrize(
+    "words", ["", "<other>", "<other> <other>", "yes", "yes correct"]
+)
+def test_speech_that_is_no_answer_does_not_stop_the_prompt(words: str) -> None:
+    """Talk in the room, the prompt's own echo: what cannot begin an answer was not meant for us."""
+    talk = Talk(recognizer=lambda _: heard(words)).start().say(3).wait(4000)
+    assert talk.requests
+    assert (talk.clears, talk.causes) == (0, [])
+    talk.recognizer = count_digits
+    talk.played().wait(300).say(4).wait(400)
+    assert talk.values == ["4155"]
+
+
+def test_doubtful_words_do_not_stop_the_prompt() -> None:
+    """Under the confidence level of the question they are no evidence."""
+    talk = Talk(recognizer=lambda _: heard("four", confidence=0.4)).start().say(3).wait(4000)
+    assert (talk.clears, talk.causes) == (0, [])
+
+
+def test_failed_recogniser_does_not_stop_the_prompt() -> None:
+    """Nobody knows what it was: the question goes on, and is asked once."""
+    talk = Talk(recognizer=lambda _: None).start().say(3).wait(4000)
+    assert (talk.clears, talk.causes) == (0, [])
+
+
+def test_long_speech_stops_the_prompt_before_it_pauses() -> None:
+    """Who speaks without a gap is not talked over: it is looked at what is being said."""
+    talk = Talk().start().hear(line(*[vowel(300), silence(60)] * 2, vowel(300)))
+    assert talk.clears == 1
+
+
+def test_cough_before_the_answer_costs_no_word() -> None:
+    """A noise over the prompt and then the answer are one utterance, and the words are whole."""
+    talk = Talk().start().hear(hum(300)).wait(600).say(4).wait(400)
+    assert talk.clears == 1
+    assert talk.values == ["4155"]
+
+
+def test_speech_that_began_over_the_prompt_counts_after_it() -> None:
+    """The prompt ends while the caller begins: nothing is stopped, and the answer is whole."""
+    talk = Talk().start()
+    talk.holds = True
+    talk.say(2).played()
+    talk.holds = False
+    talk.say(2).wait(400)
+    assert (talk.clears, talk.values) == (0, ["4155"])
+    collected = talk.call.turns[0].collected
+    assert collected is not None
+    assert not collected.barged_in
+
+
+@pytest.mark.parametrize(("by", "clears"), [("both", 1), ("speech", 1), ("dtmf", 0)])
+def test_speech_may_be_forbidden_to_stop_the_prompt(by: str, clears: int) -> None:
+    """And keys allowed."""
+    talk = Talk(make_flow(bargein_by=by)).start().say(4).wait(400)
+    assert talk.clears == clears
+    assert talk.values == ["4155"] * clears
+
+
+@pytest.mark.parametrize(("by", "clears"), [("both", 1), ("speech", 0), ("dtmf", 1)])
+def test_keys_may_be_forbidden_to_stop_the_prompt(by: str, clears: int) -> None:
+    """They wait for its end then."""
+    talk = Talk(make_flow(bargein_by=by)).start().press("4155")
+    assert talk.clears == clears
+    assert talk.values == ["4155"] * clears
+    talk.played().wait(100)
+    assert talk.values == ["4155"]
 
 
 def test_forbidden_barge_in_leaves_the_prompt_alone() -> None:
