@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from ivr.actions import Action, CallSettings, Clear, Hangup, Recognize, TurnRecord
 from ivr.audio.g711 import mulaw_decode
-from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown
+from ivr.collection import SAMPLES_PER_MS, Collection, accepted_by, samples_of, shown, whole_ms
 from ivr.endpointing.endpointer import (
     Endpointer,
     SpeechPaused,
@@ -44,7 +44,6 @@ from ivr.endpointing.endpointer import (
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.schema import Flow
-from ivr.grammar.grammar import parse_grammar
 from ivr.playout import Playout
 from ivr.providers.events import (
     DtmfReceived,
@@ -236,7 +235,7 @@ class Call:
         wait_s = None if collection.ended else collection.pause_s(collection.heard, self._clock)
         if wait_s is None:
             return self._judge(collection, wall_ms)
-        self._endpointer.set_end_silence_ms(_whole_ms(wait_s))
+        self._endpointer.set_end_silence_ms(whole_ms(wait_s))
         return []
 
     def _judge(self, collection: Collection, wall_ms: float | None) -> list[Action]:
@@ -265,7 +264,7 @@ class Call:
         if turn.collect is None:
             raise StateError("a turn collects or ends")
         self._questions += 1
-        grammar = parse_grammar(turn.collect.grammar)
+        grammar = accepted_by(turn.collect)
         collection = Collection(turn.collect, grammar, turn.prompts, mark, self._questions)
         self._collection = collection
         self._await_utterance(turn.collect)
@@ -308,11 +307,11 @@ class Call:
         """Drops the utterance in progress, if any; what was learnt of the line's noise stays."""
         self._endpointer.finish()
         self._expect_more(collect)
-        self._endpointer.set_max_speech_ms(_whole_ms(collect.max_speech_timeout_s))
+        self._endpointer.set_max_speech_ms(whole_ms(collect.max_speech_timeout_s))
 
     def _expect_more(self, collect: Collect) -> None:
         """Lets the caller pause as long as an incomplete answer may."""
-        self._endpointer.set_end_silence_ms(_whole_ms(collect.incomplete_timeout_s))
+        self._endpointer.set_end_silence_ms(whole_ms(collect.incomplete_timeout_s))
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -325,7 +324,9 @@ class Call:
             self._type_ahead.terminate()
         return self._take_key(collection, key)
 
-    def _take_key(self, collection: Collection, key: Key) -> list[Action]:
+    def _take_key(self, collection: Collection | None, key: Key) -> list[Action]:
+        if collection is None:
+            return []
         collect = collection.collect
         if not collect.dtmf or not collection.takes_ahead(key):
             # It must not answer a question that the caller has not heard.
@@ -363,11 +364,8 @@ class Call:
 
     def _take_typed_ahead(self) -> list[Action]:
         """Takes the keys that waited; those whose time has not come yet wait on."""
-        actions: list[Action] = []
-        for key in self._type_ahead.take():
-            if self._collection is not None:
-                actions += self._take_key(self._collection, key)
-        return actions
+        keys = self._type_ahead.take()
+        return [action for key in keys for action in self._take_key(self._collection, key)]
 
     # -- time and ends ------------------------------------------------------------------------
 
@@ -414,8 +412,3 @@ class Call:
             self.variables = self._dialogue.variables
         self.ended = True
         return [Hangup(reason)]
-
-
-def _whole_ms(seconds: float) -> int:
-    """Milliseconds for the endpointer, which counts in frames: 0 s means with the next one."""
-    return max(FRAME_SAMPLES // SAMPLES_PER_MS, int(seconds * 1000))

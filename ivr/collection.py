@@ -27,12 +27,13 @@ from ivr.grammar.grammar import Grammar, parse_grammar
 from ivr.grammar.interpret import command_in, correction_in, progress
 from ivr.grammar.words import OTHER
 from ivr.patience import Patience
-from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
+from ivr.recognition import Collected, CompletionCause, InputMode, Recognition, Unclear
 from ivr.slot import Asked, Reading, Slot
-from ivr.strings import ANY_DIGITS
+from ivr.strings import ANY_DIGITS, unclear_group
 from ivr.typeahead import Key
 
 SAMPLES_PER_MS: Final = 8
+FRAME_MS: Final = 20
 STAR: Final = "*"
 # Speech over a prompt is looked at when a word can be whole, and then every other word. A start is
 # known 60 to 240 ms after the voice, a digit lasts some 400 ms.
@@ -94,8 +95,9 @@ class Collection:
     @property
     def asked(self) -> Asked:
         """What is accepted."""
-        corrections = self.collect.corrections and not self.collect.confirms
-        return Asked(self.grammar, corrections, self.collect.refused)
+        collect = self.collect
+        corrections = collect.corrections and not collect.confirms
+        return Asked(self.grammar, corrections, collect.refused, collect.earlier)
 
     # -- speech -------------------------------------------------------------------------------
 
@@ -120,6 +122,8 @@ class Collection:
     def speech_grammar(self) -> str:
         """What the recogniser is to expect: any digits where keys came before, unknown to it."""
         expected = [ANY_DIGITS if self.slot else self.collect.grammar]
+        if self.collect.unclear is not None and not self.slot:
+            expected.append(f"{ANY_DIGITS}?length={self.collect.unclear.length}")
         if self.collect.commands:
             expected.append("builtin:command")
         if self.collect.corrections and (self.collect.confirms or "five" in self.grammar.words):
@@ -340,11 +344,33 @@ class Collection:
                 reading.mode,
                 self.barged_in,
                 latency_ms,
+                alternatives=reading.alternatives,
+                digit_confidence=reading.digit_confidence,
+                n_best=reading.n_best,
+                attempt=self.collect.attempt,
             )
         cause = CompletionCause.TOO_MUCH_SPEECH if self.too_long else CompletionCause.NO_MATCH
         confidence = heard.confidence if heard is not None else 0.0
         words, mode = self.slot.shown(heard), self.slot.mode(heard)
-        return Collected(cause, None, words, confidence, mode, self.barged_in, latency_ms)
+        return Collected(
+            cause,
+            None,
+            words,
+            confidence,
+            mode,
+            self.barged_in,
+            latency_ms,
+            n_best=reading.n_best if reading is not None else (),
+            unclear=self._unclear_group(heard),
+            attempt=self.collect.attempt,
+        )
+
+    def _unclear_group(self, heard: Recognition | None) -> Unclear | None:
+        """The one group that was not understood, where all others were."""
+        collect = self.collect
+        if heard is None or self.slot or collect.unclear is not None or self.too_long:
+            return None
+        return unclear_group(heard, collect.groups, collect.confidence_level)
 
     def time_silence(self, clock: int) -> None:
         """From now on a silent caller is waited for."""
@@ -358,7 +384,7 @@ class Collection:
 
     def unanswered(self, cause: CompletionCause) -> Collected:
         """The end of the question without an answer."""
-        return Collected(cause, barged_in=self.barged_in)
+        return Collected(cause, barged_in=self.barged_in, attempt=self.collect.attempt)
 
     def record(self, collected: Collected, clock: int) -> TurnRecord:
         """The turn as the call's record has it."""
@@ -375,9 +401,22 @@ class Collection:
         )
 
 
+def accepted_by(collect: Collect) -> Grammar:
+    """The grammar of an answer; where one group of it is asked for, that group is one as well."""
+    grammar, unclear = parse_grammar(collect.grammar), collect.unclear
+    if unclear is None:
+        return grammar
+    return grammar.framed(unclear.before, unclear.after, unclear.length)
+
+
 def shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:
     """The prompts' texts for the record, without the caller's numbers."""
     return tuple("(repeats the caller's number)" if p.personal else p.text for p in prompts)
+
+
+def whole_ms(seconds: float) -> int:
+    """Milliseconds for the endpointer, which counts in frames: 0 s means with the next one."""
+    return max(FRAME_MS, int(seconds * 1000))
 
 
 def samples_of(seconds: float) -> int:

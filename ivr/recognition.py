@@ -117,6 +117,23 @@ class Interpretation:
         return bool(self.alternatives)
 
 
+@dataclass(frozen=True, slots=True, repr=False)  # it holds the caller's number
+class Unclear:
+    """A number of which one group was not understood.
+
+    Attributes:
+        before: the digits before that group.
+        after: the digits after it.
+        group: which it is, from 0.
+        length: how many digits it has.
+    """
+
+    before: str
+    after: str
+    group: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True)
 class Collected:
     """How one collection (one prompt and its answer) ended; what the call flow receives.
@@ -131,6 +148,12 @@ class Collected:
         latency_ms: stream time from the caller's last speech (or key) to the decision, plus the
             recogniser's wall time as the shell reported it; ``None`` for noinput.
         correction: the words of a no that says what is right ("no, five not nine").
+        alternatives: other values that the same words have just as well.
+        digit_confidence: for each character of the value, 0..1; empty where that is not known.
+        n_best: values that were heard with a confidence each, surest first; where the cause is
+            NO_MATCH, those that were not sure enough.
+        unclear: of a NO_MATCH, the one group that was not understood, the others being clear.
+        attempt: how often the question was asked, this time included.
     """
 
     cause: CompletionCause
@@ -141,6 +164,16 @@ class Collected:
     barged_in: bool = False
     latency_ms: float | None = None
     correction: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    digit_confidence: tuple[float, ...] = ()
+    n_best: tuple[tuple[str, float], ...] = ()
+    unclear: Unclear | None = None
+    attempt: int = 1
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the words do not tell the value from others: worth a confirmation."""
+        return bool(self.alternatives)
 
     def __repr__(self) -> str:
         """Without what the caller said."""

@@ -20,12 +20,13 @@ it is, only the keys can be read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ivr.grammar.corrections import corrects
+from ivr.grammar.fusion import fuse
 from ivr.grammar.grammar import Grammar
-from ivr.grammar.interpret import interpret
+from ivr.grammar.interpret import interpretations
 from ivr.grammar.words import OTHER, natural_reading
 from ivr.recognition import InputMode, Interpretation, Recognition
 from ivr.strings import (
@@ -39,6 +40,7 @@ from ivr.strings import (
     words_of,
 )
 
+N_BEST: Final = 5  # values in the record and for a second hearing; what follows is noise
 MAX_KEYS: Final = 128  # longer than any answer; a stuck key or a hostile peer must not fill memory
 
 
@@ -53,6 +55,7 @@ class Reading:
         mode: how it was given.
         alternatives: other values that the same words have just as well.
         digit_confidence: for each character of the value, 0..1; empty where that is not known.
+        n_best: values that were heard, this one among them, with a confidence each, surest first.
     """
 
     value: str
@@ -61,6 +64,7 @@ class Reading:
     mode: InputMode
     alternatives: tuple[str, ...] = ()
     digit_confidence: tuple[float, ...] = ()
+    n_best: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,11 +75,13 @@ class Asked:
         grammar: of the answer.
         corrections: whether "no, five not nine" changes what was said before.
         refused: values that the caller has said no to; they are not heard again, only keyed.
+        earlier: what was heard when the question was asked before, values with confidences.
     """
 
     grammar: Grammar
     corrections: bool = False
     refused: frozenset[str] = frozenset()
+    earlier: tuple[tuple[str, float], ...] = ()
 
     def hears_correction(self, recognition: Recognition | None) -> bool:
         """Whether the words most likely correct what was said or keyed before."""
@@ -85,9 +91,17 @@ class Asked:
 
     def interpret(self, recognition: Recognition) -> Interpretation | None:
         """What one utterance amounts to on its own."""
-        return interpret(
-            self.grammar, recognition, corrections=self.corrections, refused=self.refused
-        )
+        return next(iter(self.interpretations(recognition)), None)
+
+    def interpretations(self, recognition: Recognition) -> list[Interpretation]:
+        """Everything that it may amount to, the surest first, no value twice."""
+        found: dict[str, Interpretation] = {}
+        for each in interpretations(self.grammar, recognition, self.corrections, self.refused):
+            found.setdefault(each.value, each)
+        if not self.earlier:
+            return list(found.values())
+        fused = fuse([(each.value, each.confidence) for each in found.values()], self.earlier)
+        return [replace(found[value], confidence=sure) for value, sure in fused]
 
 
 @dataclass(slots=True, repr=False)
@@ -268,6 +282,7 @@ class Slot:
             mode=self.mode(last),
             alternatives=tuple(dict.fromkeys(v for v in ties if v != value)),
             digit_confidence=best.sure if value == best.digits else (),
+            n_best=tuple({v: t.confidence for t, v in reversed(accepted[:N_BEST])}.items())[::-1],
         )
 
     def _texts(self, asked: Asked, last: Recognition | None) -> list[Text]:
@@ -297,14 +312,22 @@ class Slot:
 
 
 def _keyed(value: str, shown: str) -> Reading:
-    return Reading(value, shown, 1.0, InputMode.DTMF, digit_confidence=(1.0,) * len(value))
+    sure = (1.0,) * len(value)
+    return Reading(value, shown, 1.0, InputMode.DTMF, (), sure, ((value, 1.0),))
 
 
 def _spoken(asked: Asked, recognition: Recognition) -> Reading | None:
     """One part of speech and nothing else: the grammar's own account of it."""
-    answer = asked.interpret(recognition)
-    if answer is None:
+    answers = asked.interpretations(recognition)
+    if not answers:
         return None
-    sure = digit_confidence(recognition, answer)
-    words, mode = recognition.best.text, InputMode.SPEECH
-    return Reading(answer.value, words, answer.confidence, mode, answer.alternatives, sure)
+    answer = answers[0]
+    return Reading(
+        value=answer.value,
+        words=recognition.best.text,
+        confidence=answer.confidence,
+        mode=InputMode.SPEECH,
+        alternatives=answer.alternatives,
+        digit_confidence=digit_confidence(recognition, answer),
+        n_best=tuple((each.value, each.confidence) for each in answers[:N_BEST]),
+    )

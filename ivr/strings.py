@@ -14,7 +14,7 @@ from typing import Final
 from ivr.grammar.corrections import correct, corrects
 from ivr.grammar.grammar import parse_grammar
 from ivr.grammar.words import OTHER, natural_reading
-from ivr.recognition import Hypothesis, Interpretation, Recognition
+from ivr.recognition import Hypothesis, Interpretation, Recognition, Unclear
 
 ANY_DIGITS: Final = "builtin:digits"
 # Beginnings kept when parts are joined: eight hypotheses of eight readings each.
@@ -133,3 +133,29 @@ def _sure(hypothesis: Hypothesis, value: str) -> tuple[float, ...]:
         least = min((word.confidence for word in words), default=0.0)
         return (least,) * len(value)
     return tuple(sure)
+
+
+def unclear_group(
+    recognition: Recognition, groups: tuple[int, ...], confidence_level: float
+) -> Unclear | None:
+    """The group of a number that was not understood, where all others were.
+
+    Args:
+        recognition: of the whole number.
+        groups: sizes of its groups.
+        confidence_level: a digit under it was not understood.
+
+    Returns:
+        None where the number has not as many digits, or not just one group is unclear.
+    """
+    digits = natural_reading(words_of(recognition.best))
+    if not digits.isdigit() or len(digits) != sum(groups):
+        return None
+    sure = _sure(recognition.best, digits)
+    found: list[Unclear] = []
+    at = 0
+    for number, size in enumerate(groups):
+        if min(sure[at : at + size]) < confidence_level:
+            found.append(Unclear(digits[:at], digits[at + size :], number, size))
+        at += size
+    return found[0] if len(found) == 1 and len(groups) > 1 else None

@@ -17,6 +17,7 @@ from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, EndStep, Flow, Say
 from ivr.flow.source import Path, Source
 from ivr.grammar.lists import keys_of
 
+UNCLEAR_PLACES = ("heard", "group")  # what the text for an unclear group can speak besides
 Edge = tuple[str, str, str]  # from step, to step, the key that leads there
 
 
@@ -46,7 +47,7 @@ def check_flow(flow: Flow, source: Source) -> None:
 
 def texts(step: object) -> Iterator[tuple[Path, Text]]:
     """Every text that a step can say, with its place in the step: ``("no_input", 0)``."""
-    for key in ("say", "prompt", "help", "restarted"):
+    for key in ("say", "prompt", "help", "restarted", "unclear"):
         if isinstance(text := getattr(step, key, None), Text):
             yield (key,), text
     for key in ("no_input", "no_match", "rejected"):
@@ -72,6 +73,10 @@ def _check_asking(flow: Flow, name: str, step: AskStep, source: Source) -> None:
                 f"never spoken: the attempt number {listening.attempts} is the last; "
                 f"raise attempts to {said + 1} or remove the text",
             )
+    if isinstance(step, CaptureStep) and step.unclear is not None and len(step.groups) < 2:
+        raise source.error(
+            (*here, "unclear"), 'there are no groups to tell apart; add "groups: [4, 4]" beside it'
+        )
     if isinstance(step, CaptureStep) and step.capture in flow.variables:
         raise source.error(
             (*here, "capture"), f'"{step.capture}" stands in variables as well; rename one of them'
@@ -99,6 +104,8 @@ def _edges(flow: Flow) -> Iterator[Edge]:
         if isinstance(step, ConfirmStep):
             yield name, step.yes, "yes"
             yield name, flow.after_no(step), "no"
+        if isinstance(step, CaptureStep) and step.on_ambiguous is not None:
+            yield name, step.on_ambiguous, "on_ambiguous"
         if isinstance(step, CaptureStep | ConfirmStep):
             yield name, flow.listening(step).on_failure or "", "on_failure"
             if flow.on_operator is not None and flow.listening(step).commands:
@@ -131,7 +138,9 @@ def _check_values(flow: Flow, edges: list[Edge], source: Source) -> None:
             raise source.error(("steps", name, "confirm"), _absent(flow, step.confirm))
         for place, text in texts(step):
             for variable in text.variables:
-                if variable not in certain[name]:
+                if variable not in certain[name] and not (
+                    place == ("unclear",) and variable in UNCLEAR_PLACES
+                ):
                     raise source.error(("steps", name, *place), _absent(flow, variable))
 
 
@@ -181,7 +190,8 @@ def _after(flow: Flow, origin: str, key: str, before: frozenset[str]) -> frozens
     """The variables with a value when a step is left by one of its edges."""
     step = flow.steps[origin]
     if isinstance(step, CaptureStep):
-        return before | {step.capture} if key == "next" else before - {step.capture}
+        has_value = key in ("next", "on_ambiguous")
+        return before | {step.capture} if has_value else before - {step.capture}
     if isinstance(step, ConfirmStep) and key != "yes":
         return before - {step.confirm}
     return before

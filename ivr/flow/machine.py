@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from ivr.errors import ConfigError, StateError
@@ -41,11 +42,11 @@ from ivr.flow.model import (
     Text,
 )
 from ivr.flow.source import Path
-from ivr.flow.text import fill, parse_template
+from ivr.flow.text import fill, ordinal, parse_template, spell_groups
 from ivr.flow.turn import Collect, End, Prompt, Turn
 from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
-from ivr.recognition import Collected, CompletionCause
+from ivr.recognition import Collected, CompletionCause, Unclear
 
 __all__ = ["Collect", "Dialogue", "End", "Prompt", "Turn", "fixed_prompts"]
 
@@ -125,6 +126,8 @@ class Dialogue:
         self._resumed: dict[str, str] = {}  # capture steps to be asked again, and why
         self._refused_values: dict[str, set[str]] = {}  # capture step -> what the caller said no to
         self._failures: dict[str, Counter[str]] = {}  # step -> how often each cause
+        self._heard: dict[str, tuple[tuple[str, float], ...]] = {}  # capture step -> not sure of it
+        self._group: Unclear | None = None  # asked for on its own
         self._asked: Prompt | None = None  # the last question, in the words it was put in
         self.sensitive = frozenset(
             step.capture
@@ -172,17 +175,21 @@ class Dialogue:
             return self._wished(self._step, step, result.cause)
         if result.cause is not CompletionCause.SUCCESS:
             silent = result.cause is CompletionCause.NO_INPUT_TIMEOUT
-            return self._failed(self._step, step, "no_input" if silent else "no_match")
+            if isinstance(step, CaptureStep) and result.n_best:
+                self._heard[self._step] = result.n_best
+            cause = "no_input" if silent else "no_match"
+            return self._failed(self._step, step, cause, result.unclear)
         if isinstance(step, CaptureStep):
-            return self._captured(self._step, step, result.value)
+            return self._captured(self._step, step, result)
         return self._confirmed(self._step, step, result)
 
-    def _captured(self, name: str, step: CaptureStep, value: str | None) -> Turn:
-        if value is None:
+    def _captured(self, name: str, step: CaptureStep, result: Collected) -> Turn:
+        if result.value is None:
             raise StateError(f"step {name} was given success without a value")
-        self._values[step.capture] = value
+        self._values[step.capture] = result.value
         self._captured_by[step.capture] = (name, self._flow.listening(step))
-        return self._enter(step.next)
+        follows = step.on_ambiguous if result.ambiguous else None
+        return self._enter(follows or step.next)
 
     def _confirmed(self, name: str, step: ConfirmStep, result: Collected) -> Turn:
         if result.value not in ("yes", "no"):
@@ -228,11 +235,13 @@ class Dialogue:
         cause = {CompletionCause.HELP: "help", CompletionCause.RESTART: "restarted"}.get(wish)
         return self._ask(name, step, cause or "repeat", ())
 
-    def _failed(self, name: str, step: AskStep, cause: str) -> Turn:
+    def _failed(self, name: str, step: AskStep, cause: str, unclear: Unclear | None = None) -> Turn:
         counts = self._failures[name]
         counts[cause] += 1
         listening = self._flow.listening(step)
         if counts.total() < listening.attempts:
+            if unclear is not None and isinstance(step, CaptureStep) and step.unclear is not None:
+                return self._ask_group(name, step, step.unclear, unclear)
             return self._ask(name, step, cause, ())
         self._drop(step.capture if isinstance(step, CaptureStep) else step.confirm)
         return self._enter(listening.on_failure or "")
@@ -255,6 +264,7 @@ class Dialogue:
         if cause == "prompt":
             self._failures[name] = Counter()
             self._refused_values.pop(name, None)
+            self._heard.pop(name, None)
         return self._ask(name, step, cause, tuple(prompts))
 
     def _ask(self, name: str, step: AskStep, cause: str, before: tuple[Prompt, ...]) -> Turn:
@@ -267,7 +277,25 @@ class Dialogue:
             raise StateError(f"step {name} cannot be repeated before it was asked")
         if cause != "help":
             self._asked = prompt
+        if cause not in ("help", "repeat"):
+            self._group = None
         return Turn((*before, prompt), collect=self._collect(name, step))
+
+    def _ask_group(self, name: str, step: CaptureStep, text: Text, unclear: Unclear) -> Turn:
+        """Asks for the one group that was not understood; the whole number is an answer too."""
+        turn = self._ask(name, step, "no_match", ())
+        if turn.collect is None:
+            return turn
+        self._group = unclear
+        groups: list[str | None] = []
+        digits, at = unclear.before + " " * unclear.length + unclear.after, 0
+        for number, size in enumerate(step.groups):
+            groups.append(None if number == unclear.group else digits[at : at + size])
+            at += size
+        said = {"heard": spell_groups(groups), "group": ordinal(unclear.group, len(groups))}
+        words = fill(parse_template(text.text), {**self._values, **said})
+        self._asked = Prompt(words, personal=True)
+        return Turn((self._asked,), collect=replace(turn.collect, unclear=unclear))
 
     def _words_for(self, name: str, step: AskStep, cause: str) -> Prompt:
         said: Text | list[Text] | None = getattr(step, cause, None)
@@ -335,6 +363,10 @@ class Dialogue:
             corrections=listening.corrections,
             refused=frozenset(self._refused_values.get(name, ())),
             confidence_level=listening.confidence_level,
+            earlier=self._heard.get(name, ()),
+            unclear=self._group,
+            groups=tuple(step.groups) if isinstance(step, CaptureStep) and step.unclear else (),
+            attempt=self._failures[name].total() + 1,
             sensitive=self._is_sensitive(step),
             confirms=isinstance(step, ConfirmStep),
         )

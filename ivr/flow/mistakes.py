@@ -114,7 +114,7 @@ def _wrong_value(details: Mapping[str, Any], key: str, model: type[Model]) -> st
 
 def _in_text(path: Path, model: type[Model]) -> bool:
     """Whether a key path ends inside a ``{text: ..., recording: ...}``."""
-    holders = {"say", "prompt", "no_input", "no_match", "rejected", "help", "restarted"}
+    holders = {"say", "prompt", "no_input", "no_match", "rejected", "help", "restarted", "unclear"}
     return model is not Flow and any(part in holders for part in path[2:-1])
 
 

@@ -208,12 +208,26 @@ class CaptureStep(_AskStep):
         default=[],
         description="Likewise, when the caller said no to the value at its confirmation.",
     )
+    groups: list[Annotated[int, Field(ge=1, le=20)]] = Field(
+        default=[],
+        description="How the number is read in groups: their sizes, for unclear.",
+    )
+    unclear: Text | None = Field(
+        default=None,
+        description="What to say when just one group was not understood; {heard} speaks the groups"
+        " that were, {group} is which was not. Only that group is asked for then.",
+    )
     restarted: Text | None = Field(
         default=None,
         description="What to say to a caller who wants to start again; else the prompt.",
     )
     sensitive: bool = Field(default=False, description="The value is stored masked (cards, PINs).")
     next: Name = Field(description="The step that follows a value.")
+    on_ambiguous: Name | None = Field(
+        default=None,
+        description="The step that follows a value whose words have another reading just as"
+        " natural; else next.",
+    )
 
     @field_validator("grammar")
     @classmethod

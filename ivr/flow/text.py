@@ -14,7 +14,7 @@ hand; the comma between groups makes the synthesiser pause and fall in pitch.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,10 @@ DIGIT_WORDS: Final = (
     "seven",
     "eight",
     "nine",
+)
+ORDINALS: Final = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
 )
 NAME: Final = r"[a-z][a-z0-9_]*"
 # Four digits fill the phonological loop comfortably and match how cards and most accounts are
@@ -125,6 +129,19 @@ def spell_digits(value: str, groups: tuple[int, ...] = _GROUPS) -> str:
         spoken.append(" ".join(_name(character) for character in characters[at : at + size]))
         at += size
     return ", ".join(spoken)
+
+
+def spell_groups(groups: Sequence[str | None]) -> str:
+    """Groups of digits of which some are not known: ``"four one, then something, five"``."""
+    spoken = [spell_digits(group, (len(group),)) if group else "then something" for group in groups]
+    return ", ".join(spoken).removeprefix("then ")
+
+
+def ordinal(number: int, count: int) -> str:
+    """Which of `count` things, from 0: ``"first"`` .. ``"tenth"``, ``"last"`` for the last."""
+    if number == count - 1 or number >= len(ORDINALS):
+        return "last"
+    return ORDINALS[number]
 
 
 def _name(character: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ivr.recognition import InputMode
+from ivr.recognition import InputMode, Unclear
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Collect:
     Attributes:
         confirms: it asks whether a value is right.
         refused: values that the caller has said no to.
+        earlier: what was heard at the same question before, values with confidences.
+        groups: sizes of the groups that can be asked for one by one; empty where none can.
+        unclear: where just one group is asked for, the digits around it.
+        attempt: how often the question was asked, this time included.
     """
 
     step: str
@@ -61,6 +65,10 @@ class Collect:
     def barges_in(self, mode: InputMode) -> bool:
         """Whether input of this mode stops the prompt."""
         return self.bargein and self.bargein_by in ("both", mode)
+    earlier: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+    groups: tuple[int, ...] = ()
+    unclear: Unclear | None = field(default=None, repr=False)
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from typing import Any
 from ivr.grammar.automaton import Automaton, Node, Reader
 from ivr.grammar.builtin import readers_of
 from ivr.grammar.lists import keys_of, lookup
+from ivr.grammar.readers import DigitReader
 from ivr.grammar.words import OTHER
 
 
@@ -113,6 +114,21 @@ class Grammar:
                 return None
             state = self.advance(state, word)
         return state
+
+    def framed(self, before: str, after: str, length: int) -> Grammar:
+        """This grammar, and beside it so many digits that stand for the whole in their place.
+
+        Args:
+            before: known digits before those that are asked for.
+            after: known digits after them.
+            length: how many are asked for.
+        """
+        frames = (
+            reader.framed(before, after, length)
+            for reader in self._readers
+            if isinstance(reader, DigitReader)
+        )
+        return Grammar(self.uri, [*(f for f in frames if f is not None), *self._readers])
 
     def interpret_keys(self, keys: str) -> str | None:
         """The accepted value of DTMF keys (without the term key), ``None`` if there is none."""

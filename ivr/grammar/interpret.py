@@ -17,7 +17,7 @@ words it may hide a digit, so there it costs confidence.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -101,12 +101,19 @@ def interpret(
         for its first hypothesis; a later one has as much less as it is less probable than the
         first.
     """
+    return next(interpretations(grammar, recognition, corrections, refused), None)
+
+
+def interpretations(
+    grammar: Grammar, recognition: Recognition, corrections: bool, refused: Collection[str]
+) -> Iterator[Interpretation]:
+    """The accepted values of all hypotheses, likeliest first; see `interpret`."""
     best_score = recognition.best.score
     for hypothesis in recognition.hypotheses:
         texts = [word.text for word in hypothesis.words]
         answer = [text for text in texts if text != OTHER]
         if not answer:
-            return None
+            return
         readings = readings_of(grammar, answer, corrections=corrections)
         allowed = [reading for reading in readings if reading[0] not in refused]
         if not allowed:
@@ -116,13 +123,12 @@ def interpret(
         value, least = allowed[0]
         posterior = math.exp(min(0.0, hypothesis.score - best_score))
         doubt = INNER_OTHER_FACTOR ** _inner_others(texts)
-        return Interpretation(
+        yield Interpretation(
             value=value,
             words=" ".join(answer),
             confidence=min(1.0, max(0.0, recognition.confidence * posterior * doubt)),
             alternatives=tuple(other for other, cost in allowed[1:] if cost == least),
         )
-    return None
 
 
 def readings_of(

@@ -17,6 +17,7 @@ from ivr.grammar import digits as digit_strings
 from ivr.grammar import words as spoken
 from ivr.grammar.automaton import MAX_NODES, MAX_READINGS, Move
 from ivr.grammar.digits import DIGITS, Acceptor
+from ivr.grammar.frame import Framed
 from ivr.grammar.speech import NATURAL, PLAIN, Speech
 from ivr.grammar.words import Phase
 
@@ -116,6 +117,13 @@ class DigitReader(Generic[Q]):
         return any(
             digit_strings.can_grow(acceptor, keys, symbols) for acceptor, _, symbols in self._keys
         )
+
+    def framed(self, before: str, after: str, length: int) -> DigitReader[Any] | None:
+        """Reads so many digits between others as the whole; None where no digits fit there."""
+        frame = Framed(self._acceptor, before, after, length)
+        if not self._speech.bare or not frame.possible:
+            return None
+        return DigitReader(frame, value=lambda digits: self._value(before + digits + after))
 
     def _possible(self, configuration: tuple[Q, Phase], word: str) -> list[Move[tuple[Q, Phase]]]:
         state, phase = configuration

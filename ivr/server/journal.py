@@ -125,6 +125,7 @@ def _turn(turn: TurnRecord) -> dict[str, Any]:
     collected = fields["collected"]
     if collected is not None:
         del collected["correction"]  # it is among the words
+        del collected["unclear"]  # what it knows is of use to the next question only
         if turn.sensitive:
             _mask(collected)
     return fields
@@ -136,6 +137,8 @@ def _mask(collected: dict[str, Any]) -> None:
     collected["words"] = "*" * len(collected["words"].split())
     if collected["value"] not in (None, "yes", "no"):
         collected["value"] = "*" * len(collected["value"])
+    collected["alternatives"] = ["*" * len(value) for value in collected["alternatives"]]
+    collected["n_best"] = [("*" * len(value), sure) for value, sure in collected["n_best"]]
 
 
 def _turn_summary(turn: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def make_flow(operator: bool = True, **listening: object) -> Flow:
     flow = {
         "flow": "wishes",
         "start": "ask",
-        "defaults": {"on_failure": "bye", **listening},
+        "defaults": {"on_failure": "bye", "incomplete_timeout_s": 1.2, **listening},
         "steps": {
             "ask": {
                 "capture": "number",
@@ -128,9 +128,7 @@ def test_correction_within_the_answer() -> None:
 def test_correction_of_what_was_keyed() -> None:
     """Speech after keys may correct them."""
     talk = Talk(make_flow(), recognizer=lambda _: heard("last two <other> five five")).start()
-    talk.played().press("419").say(1).wait(1200)
-    assert talk.values == []
-    talk.wait(400)
+    talk.played().press("419").say(1).wait(1600)
     assert talk.causes == [CompletionCause.NO_MATCH]  # three digits
     talk = Talk(
         make_flow(inter_digit_timeout_s=5.0, term_timeout_s=5.0),
