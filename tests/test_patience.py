@@ -35,7 +35,7 @@ def test_caller_who_pauses_long_is_waited_for() -> None:
     assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == 0.8
     patience.resumed(8000)
     patience.resumed(4000)
-    assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == pytest.approx(1.35)
+    assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == pytest.approx(1.4)
     patience.resumed(16_000)
     assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == 2.2
     assert patience.wait_s(2.2, 2.2, heard(ANSWER), 0) == 2.2

@@ -253,8 +253,8 @@ def test_recogniser_that_fails_makes_the_flow_ask_again(
             record = await bench.ended()
             assert kit.causes(record) == ["error", "success"]
             assert record["outcome"] == "completed"
-            # The guess in the pause fails unnoticed, the utterance itself does not.
-            assert bench.count(counter, "failures") in (1, 2)
+            # The two looks in the pause fail unnoticed, the utterance itself does not.
+            assert bench.count(counter, "failures") in (1, 2, 3)
 
     kit.run(scenario)
 
