@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ivr.actions import CallSettings, Clear, Play, Recognize
 from ivr.recognition import CompletionCause
@@ -137,9 +139,7 @@ def test_noise_does_not_stop_the_prompt() -> None:
     assert talk.causes == [NO_INPUT]
 
 
-@pytest.mark.parametrize(
-    "words", ["", "<other>", "<other> <other>", "yes", "yes correct"]
-)
+@pytest.mark.parametrize("words", ["", "<other>", "<other> <other>", "yes", "yes correct"])
 def test_speech_that_is_no_answer_does_not_stop_the_prompt(words: str) -> None:
     """Talk in the room, the prompt's own echo: what cannot begin an answer was not meant for us."""
     talk = Talk(recognizer=lambda _: heard(words)).start().say(3).wait(4000)
@@ -148,6 +148,32 @@ def test_speech_that_is_no_answer_does_not_stop_the_prompt(words: str) -> None:
     talk.recognizer = count_digits
     talk.played().wait(300).say(4).wait(400)
     assert talk.values == ["4155"]
+
+
+@given(
+    sounds=st.lists(
+        st.tuples(st.sampled_from(["say", "hum", "wait"]), st.integers(1, 4)), max_size=8
+    ),
+    words=st.sampled_from(["", "<other>", "yes", "<other> yes <other>"]),
+    delay_ms=st.sampled_from([20, 300, 900]),
+)
+@settings(max_examples=25)
+def test_only_words_of_an_answer_stop_a_prompt(
+    sounds: list[tuple[str, int]], words: str, delay_ms: int
+) -> None:
+    """Whatever is heard over it, and however late: nothing is cleared, nothing decided."""
+    talk = Talk(recognizer=lambda _: heard(words), delay_ms=delay_ms).start()
+    for kind, count in sounds:
+        match kind:
+            case "say":
+                talk.say(count)
+            case "hum":
+                talk.hear(hum(200 * count))
+            case "wait":
+                talk.wait(300 * count)
+    talk.wait(4000)
+    assert (talk.clears, talk.causes) == (0, [])
+    assert talk.unplayed == ["p1"]
 
 
 def test_doubtful_words_do_not_stop_the_prompt() -> None:
