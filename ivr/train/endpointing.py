@@ -268,7 +268,8 @@ def first_of_each(answers: Sequence[Answer], limit: int) -> list[Answer]:
 def _table(result: dict[str, Any]) -> Table:
     stated = result["compute_ms"]
     counted = "as measured" if stated == "measured" else f"{stated:g} ms each"
-    table = Table(title=f"end of speech to decision, ms; recognition {counted}", box=box.SIMPLE)
+    title = f"end of speech to decision, ms; recognition {counted}"
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("group", "length", "rule"):
         table.add_column(heading, no_wrap=True)
     for heading in ("n", "p50", "p95", "p99", "cut off", "right", "unheard", "asked"):
@@ -280,7 +281,7 @@ def _table(result: dict[str, Any]) -> Table:
             f"{result['fixed_silence_ms']} ms" if fixed else row["rule"],
             str(row["answers"]),
             *("-" if ms is None else f"{ms:.0f}" for ms in row["latency_ms"].values()),
-            *(f"{row[share]:.2%}" for share in ("cut_off", "right")),
+            *(f"{row['cut_off']:.1%}", f"{row['right']:.1%}"),
             *(str(row["unheard"]), f"{row['recognitions']:.1f}"),
             end_section=fixed,
         )
@@ -288,7 +289,8 @@ def _table(result: dict[str, Any]) -> Table:
 
 
 def _pause_table(pauses_ms: dict[str, dict[str, int]]) -> Table:
-    table = Table(title="pauses between groups, ms: how many", box=box.SIMPLE)
+    title = "pauses between groups, ms: how many"
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("group")
     for band in next(iter(pauses_ms.values()), {}):
         table.add_column(band, justify="right")
