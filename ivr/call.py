@@ -33,26 +33,15 @@ from numpy.typing import NDArray
 
 from ivr.actions import Action, CallSettings, Clear, Hangup, Recognize, TurnRecord
 from ivr.audio.g711 import mulaw_decode
-from ivr.collection import SAMPLES_PER_MS, Collection, accepted_by, samples_of, shown, whole_ms
-from ivr.endpointing.endpointer import (
-    Endpointer,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    UtteranceEnded,
-)
+from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown, whole_ms
+from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
+from ivr.endpointing.events import SpeechPaused, SpeechResumed, SpeechStarted
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.schema import Flow
 from ivr.playout import Playout
-from ivr.providers.events import (
-    DtmfReceived,
-    Event,
-    MarkPlayed,
-    MediaReceived,
-    StreamStarted,
-    StreamStopped,
-)
+from ivr.providers import events as wire
+from ivr.question import accepted_by
 from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 from ivr.typeahead import BURST_S, Key, TypeAhead
 
@@ -98,7 +87,7 @@ class Call:
 
     # -- what happened ------------------------------------------------------------------------
 
-    def receive(self, event: Event) -> list[Action]:  # noqa: PLR0911 - one a kind of event
+    def receive(self, event: wire.Event) -> list[Action]:  # noqa: PLR0911 - one a kind of event
         """Takes a provider event.
 
         Raises:
@@ -107,18 +96,18 @@ class Call:
         if self.ended:
             return []
         match event:
-            case StreamStarted():
+            case wire.StreamStarted():
                 if self._started:
                     raise StateError("a call starts once")
                 self._started = True
                 return self._perform(self._dialogue.start())
-            case StreamStopped():
+            case wire.StreamStopped():
                 return self._caller_left()
-            case MediaReceived(payload=payload):
+            case wire.MediaReceived(payload=payload):
                 return self._hear(mulaw_decode(payload))
-            case DtmfReceived(digit=digit):
+            case wire.DtmfReceived(digit=digit):
                 return self._key(digit)
-            case MarkPlayed(name=name):
+            case wire.MarkPlayed(name=name):
                 return self._mark_played(name)
         return []
 
@@ -316,25 +305,22 @@ class Call:
     # -- keys ---------------------------------------------------------------------------------
 
     def _key(self, digit: str) -> list[Action]:
-        collection = self._collection
-        if collection is None:
+        if (collection := self._collection) is None:
             return []
         key = self._type_ahead.press(digit, collection.number, self._clock)
         if digit == collection.collect.term_char:
             self._type_ahead.terminate()
-        return self._take_key(collection, key)
+        return self._take_key(key)
 
-    def _take_key(self, collection: Collection | None, key: Key) -> list[Action]:
-        if collection is None:
+    def _take_key(self, key: Key) -> list[Action]:
+        if (collection := self._collection) is None:
             return []
         collect = collection.collect
         if not collect.dtmf or not collection.takes_ahead(key):
-            # It must not answer a question that the caller has not heard.
-            collection.ignored_keys += 1
+            collection.ignored_keys += 1  # not to answer a question that was not heard
             return []
         if collection.closed or (collection.prompting and not collect.barges_in(InputMode.DTMF)):
-            # What was said before it is being recognised, or this prompt may not be interrupted.
-            self._type_ahead.keep(key)
+            self._type_ahead.keep(key)  # until a recognition comes, or the prompt was played
             return []
         speaking = collection.listens and self._endpointer.in_speech
         if not speaking and not collection.says(key.digit):
@@ -364,8 +350,7 @@ class Call:
 
     def _take_typed_ahead(self) -> list[Action]:
         """Takes the keys that waited; those whose time has not come yet wait on."""
-        keys = self._type_ahead.take()
-        return [action for key in keys for action in self._take_key(self._collection, key)]
+        return [action for key in self._type_ahead.take() for action in self._take_key(key)]
 
     # -- time and ends ------------------------------------------------------------------------
 

@@ -24,12 +24,12 @@ from ivr.actions import TurnRecord
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
 from ivr.grammar.grammar import Grammar, parse_grammar
-from ivr.grammar.interpret import command_in, correction_in, progress
+from ivr.grammar.interpret import progress
 from ivr.grammar.words import OTHER
 from ivr.patience import Patience
-from ivr.recognition import Collected, CompletionCause, InputMode, Recognition, Unclear
-from ivr.slot import Asked, Reading, Slot
-from ivr.strings import ANY_DIGITS, unclear_group
+from ivr.question import Given, asked_of, expected_speech, judge, judge_wish
+from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
+from ivr.slot import Asked, Slot
 from ivr.typeahead import Key
 
 SAMPLES_PER_MS: Final = 8
@@ -95,9 +95,7 @@ class Collection:
     @property
     def asked(self) -> Asked:
         """What is accepted."""
-        collect = self.collect
-        corrections = collect.corrections and not collect.confirms
-        return Asked(self.grammar, corrections, collect.refused, collect.earlier)
+        return asked_of(self.collect, self.grammar)
 
     # -- speech -------------------------------------------------------------------------------
 
@@ -121,14 +119,7 @@ class Collection:
     @property
     def speech_grammar(self) -> str:
         """What the recogniser is to expect: any digits where keys came before, unknown to it."""
-        expected = [ANY_DIGITS if self.slot else self.collect.grammar]
-        if self.collect.unclear is not None and not self.slot:
-            expected.append(f"{ANY_DIGITS}?length={self.collect.unclear.length}")
-        if self.collect.commands:
-            expected.append("builtin:command")
-        if self.collect.corrections and (self.collect.confirms or "five" in self.grammar.words):
-            expected.append("builtin:refusal" if self.collect.confirms else "builtin:correction")
-        return "|".join(expected)
+        return expected_speech(self.collect, self.grammar, after_keys=bool(self.slot))
 
     def ask(self, utterance_id: int, clock: int) -> None:
         """From now on this recognition counts and no other."""
@@ -186,7 +177,7 @@ class Collection:
 
     def wait_s(self, heard: Recognition) -> float | None:
         """How long the pause after these words may be; None where the answer can be taken now."""
-        if self._judge_wish(heard, None) is not None:
+        if judge_wish(self.collect, self.grammar, self._given(heard, None)) is not None:
             return self.collect.complete_timeout_s
         if self.slot:
             return self._wait_after_keys_s(heard)
@@ -226,26 +217,7 @@ class Collection:
         if wall_ms is not None:
             decided_at = self.requested_at + int(wall_ms * SAMPLES_PER_MS)
         latency_ms = max(0, decided_at - self.last_input_at) / SAMPLES_PER_MS
-        if not self.too_long and (wish := self._judge_wish(heard, latency_ms)) is not None:
-            return wish
-        reading = None if self.too_long else self.slot.read(self.asked, heard)
-        return self._judged(reading, heard, latency_ms)
-
-    def _judge_wish(self, heard: Recognition, latency_ms: float | None) -> Collected | None:
-        """A command, or a no that says what is right; None where it is neither, or not sure."""
-        cause, value, confidence = CompletionCause.NO_MATCH, None, 0.0
-        words: tuple[str, ...] = ()
-        if self.collect.commands and (wish := command_in(heard, self.grammar)) is not None:
-            cause, confidence = CompletionCause(wish.command), wish.confidence
-        elif self.collect.confirms and self.collect.corrections:
-            correction = correction_in(heard, self.grammar)
-            if correction is not None:
-                cause, value = CompletionCause.SUCCESS, "no"
-                words, confidence = correction.words, correction.confidence
-        if cause is CompletionCause.NO_MATCH or confidence < self.collect.confidence_level:
-            return None
-        said, mode = self.slot.shown(heard), self.slot.mode(heard)
-        return Collected(cause, value, said, confidence, mode, self.barged_in, latency_ms, words)
+        return judge(self.collect, self.grammar, self._given(heard, latency_ms))
 
     def listen_on(self) -> None:
         """Opens the question again after a noise; the noinput timer runs on."""
@@ -327,50 +299,12 @@ class Collection:
     def judge_slot(self, clock: int) -> Collected:
         """Decides on the slot: a match or a nomatch."""
         latency_ms = max(0, clock - self.last_input_at) / SAMPLES_PER_MS
-        return self._judged(self.slot.read(self.asked), None, latency_ms)
+        return judge(self.collect, self.grammar, self._given(None, latency_ms))
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _judged(
-        self, reading: Reading | None, heard: Recognition | None, latency_ms: float
-    ) -> Collected:
-        """A success where the reading is sure enough, and otherwise the failure."""
-        if reading is not None and reading.confidence >= self.collect.confidence_level:
-            return Collected(
-                CompletionCause.SUCCESS,
-                reading.value,
-                reading.words,
-                reading.confidence,
-                reading.mode,
-                self.barged_in,
-                latency_ms,
-                alternatives=reading.alternatives,
-                digit_confidence=reading.digit_confidence,
-                n_best=reading.n_best,
-                attempt=self.collect.attempt,
-            )
-        cause = CompletionCause.TOO_MUCH_SPEECH if self.too_long else CompletionCause.NO_MATCH
-        confidence = heard.confidence if heard is not None else 0.0
-        words, mode = self.slot.shown(heard), self.slot.mode(heard)
-        return Collected(
-            cause,
-            None,
-            words,
-            confidence,
-            mode,
-            self.barged_in,
-            latency_ms,
-            n_best=reading.n_best if reading is not None else (),
-            unclear=self._unclear_group(heard),
-            attempt=self.collect.attempt,
-        )
-
-    def _unclear_group(self, heard: Recognition | None) -> Unclear | None:
-        """The one group that was not understood, where all others were."""
-        collect = self.collect
-        if heard is None or self.slot or collect.unclear is not None or self.too_long:
-            return None
-        return unclear_group(heard, collect.groups, collect.confidence_level)
+    def _given(self, heard: Recognition | None, latency_ms: float | None) -> Given:
+        return Given(self.slot, heard, self.barged_in, latency_ms, self.too_long)
 
     def time_silence(self, clock: int) -> None:
         """From now on a silent caller is waited for."""
@@ -399,14 +333,6 @@ class Collection:
             decided_ms=clock // SAMPLES_PER_MS,
             ignored_keys=self.ignored_keys,
         )
-
-
-def accepted_by(collect: Collect) -> Grammar:
-    """The grammar of an answer; where one group of it is asked for, that group is one as well."""
-    grammar, unclear = parse_grammar(collect.grammar), collect.unclear
-    if unclear is None:
-        return grammar
-    return grammar.framed(unclear.before, unclear.after, unclear.length)
 
 
 def shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:

@@ -37,14 +37,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "strings": {"grammar", "recognition"},
     "slot": {"strings", "grammar", "recognition"},
     "typeahead": {"slot"},
+    "question": {"slot", "strings", "grammar", "flow", "recognition"},
     "playout": {"actions", "flow"},
     "patience": {"recognition"},
     "collection": {
         *(
             "actions",
             "patience",
+            "question",
             "slot",
-            "strings",
             "typeahead",
             "grammar",
             "flow",
@@ -61,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "flow",
         "playout",
         "providers",
+        "question",
         "recognition",
         "typeahead",
         "errors",
@@ -102,7 +104,7 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
-    *("errors", "patience"),
+    *("errors", "patience", "question"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -160,7 +160,8 @@ class Talk:
         delay_ms: int = 60,
         settings: CallSettings | None = None,
     ) -> None:
-        self.call = Call(flow or make_flow(), settings)
+        self.flow = flow or make_flow()
+        self.call = Call(self.flow, settings)
         self.recognizer = recognizer
         self.delay_ms = delay_ms
         self.wall_ms = 50.0  # what the shell says that it took

@@ -11,10 +11,23 @@ from hypothesis import strategies as st
 from ivr.actions import Action, CallSettings, Clear, Hangup, Play, Recognize
 from ivr.audio.g711 import mulaw_encode
 from ivr.call import Call
+from ivr.flow.model import CaptureStep
 from ivr.flow.schema import Flow
+from ivr.grammar.grammar import parse_grammar
 from ivr.providers.events import DtmfReceived, MarkPlayed, MediaReceived
 from ivr.recognition import CompletionCause
-from tests.call.talk import STARTED, Talk, count_digits, hum, make_flow, quiet, shape, spoken
+from tests.call.talk import (
+    STARTED,
+    Talk,
+    count_bursts,
+    count_digits,
+    heard,
+    hum,
+    make_flow,
+    quiet,
+    shape,
+    spoken,
+)
 
 IMPATIENT: dict[str, Any] = {
     "no_input_timeout_s": 0.6,
@@ -42,6 +55,9 @@ def flows() -> st.SearchStrategy[Flow]:
         speech=st.booleans(),
         dtmf=st.just(True),
         term_char=st.sampled_from(["#", "*", ""]),
+        star=st.sampled_from(["delete_last", "restart", "none"]),
+        type_ahead=st.sampled_from(["capture", "always", "never"]),
+        term_timeout_s=st.sampled_from([0, 0.3]),
         complete_timeout_s=st.sampled_from([0, 0.4]),
     )
 
@@ -49,12 +65,13 @@ def flows() -> st.SearchStrategy[Flow]:
 # -- chunking --------------------------------------------------------------------------------------
 
 
-def replay(flow: Flow, cuts: list[int]) -> list[Action]:
+def replay(flow: Flow, cuts: list[int], keys: dict[int, str] | None = None) -> list[Action]:
     """A call of 12 s whose audio is cut as told; marks, keys and answers come at fixed samples.
 
     Args:
         flow: of the call.
         cuts: lengths of the messages in samples, used over and over.
+        keys: pressed at these tenths of a second.
     """
     audio = np.concatenate([quiet(500), spoken(2), quiet(600), spoken(2), quiet(2000), spoken(1)])
     audio = np.concatenate([audio, quiet(1500), hum(400), quiet(4000)])
@@ -72,8 +89,8 @@ def replay(flow: Flow, cuts: list[int]) -> list[Action]:
             at += length
         if start == 12 * step:
             fresh += [a for n in range(4) for a in call.receive(MarkPlayed(f"p{n}"))]
-        if start == 70 * step:
-            fresh += call.receive(DtmfReceived("2"))
+        for key in (keys or {70: "2"}).get(start // step, ""):
+            fresh += call.receive(DtmfReceived(key))
         for request in pending:
             fresh += call.recognized(request.utterance_id, count_digits(request), 20.0)
         pending = [action for action in fresh if isinstance(action, Recognize)]
@@ -81,13 +98,19 @@ def replay(flow: Flow, cuts: list[int]) -> list[Action]:
     return actions
 
 
-@given(flow=flows(), cuts=st.lists(st.integers(1, 1200), min_size=1, max_size=12))
+@given(
+    flow=flows(),
+    cuts=st.lists(st.integers(1, 1200), min_size=1, max_size=12),
+    keys=st.dictionaries(st.integers(0, 120), st.text("0123456789*#", min_size=1), max_size=5),
+)
 @settings(max_examples=25)
-def test_actions_do_not_depend_on_chunking(flow: Flow, cuts: list[int]) -> None:
+def test_actions_do_not_depend_on_chunking(
+    flow: Flow, cuts: list[int], keys: dict[int, str]
+) -> None:
     """20 ms frames, single samples, seconds at once: the same actions in the same order."""
     if sum(cuts) < 40 * len(cuts):
         cuts = [cut + 40 for cut in cuts]  # single samples are tried below, once
-    assert shape(replay(flow, cuts)) == shape(replay(flow, [160]))
+    assert shape(replay(flow, cuts, keys)) == shape(replay(flow, [160], keys))
 
 
 def test_single_samples_give_the_same_call() -> None:
@@ -98,6 +121,10 @@ def test_single_samples_give_the_same_call() -> None:
 
 # -- order and ends --------------------------------------------------------------------------------
 
+WORDS = (
+    *("four", "one", "fifty", "oh", "double", "<other>", "yes", "no", "not", "last", "two"),
+    *("repeat", "help", "operator", "start", "again", "cancel"),
+)
 STEPS = st.one_of(
     st.tuples(st.just("say"), st.integers(1, 6)),
     st.tuples(st.just("wait"), st.sampled_from([20, 100, 300, 700, 1500])),
@@ -109,6 +136,7 @@ STEPS = st.one_of(
     st.tuples(st.just("fail"), st.booleans()),
     st.tuples(st.just("stale"), st.integers(0, 3)),
     st.tuples(st.just("tick"), st.sampled_from([0.1, 5.0])),
+    st.tuples(st.just("hears"), st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)),
 )
 
 
@@ -129,6 +157,8 @@ def perform(talk: Talk, kind: str, value: object) -> None:
             talk.mark(name)
         case "hold", bool(holds):
             talk.holds = holds
+        case "hears", str(words):
+            talk.recognizer = lambda _: heard(words)
         case "fail", bool(fails):
             talk.recognizer = (lambda _: None) if fails else count_digits
         case "stale", int(index):
@@ -136,6 +166,12 @@ def perform(talk: Talk, kind: str, value: object) -> None:
                 talk.answer(request, count_digits(request))
         case "tick", float(stalled_s):
             talk._note(talk.call.tick(stalled_s))
+
+
+def grammar_of(talk: Talk) -> str:
+    """The grammar of the flow's capture."""
+    (step,) = (s for s in talk.flow.steps.values() if isinstance(s, CaptureStep))
+    return step.grammar
 
 
 def check(talk: Talk) -> None:
@@ -156,6 +192,10 @@ def check(talk: Talk) -> None:
         playing = isinstance(action, Play) or (playing and not isinstance(action, Clear))
     for turn in talk.call.turns:
         if turn.collected is not None:
+            value = turn.collected.value
+            accepted = "builtin:boolean" if value in ("yes", "no") else grammar_of(talk)
+            assert value in (None, "no", "yes") or parse_grammar(accepted).interpret_keys(value)
+            assert 0.0 <= turn.collected.confidence <= 1.0
             assert (turn.collected.value is not None) == (
                 turn.collected.cause is CompletionCause.SUCCESS
             )
@@ -205,3 +245,54 @@ def test_noise_for_ever_ends_the_call(flow: Flow, period_ms: int) -> None:
             break
     assert talk.call.ended
     check(talk)
+
+
+# -- keys ------------------------------------------------------------------------------------------
+
+
+@given(
+    keys=st.text("0123456789", min_size=1, max_size=10),
+    gaps=st.lists(st.sampled_from([20, 100, 700, 1500]), min_size=10, max_size=10),
+    played_after=st.integers(0, 10),
+    bargein=st.booleans(),
+)
+@settings(max_examples=25)
+def test_no_key_is_lost(keys: str, gaps: list[int], played_after: int, bargein: bool) -> None:
+    """During the prompt or after it, fast or slowly: the number is what was keyed."""
+    flow = make_flow("builtin:digits?minlength=1;maxlength=20", bargein=bargein)
+    talk = Talk(flow).start()
+    for at, (key, gap) in enumerate(zip(keys, gaps, strict=False)):
+        if at == played_after:
+            talk.played()
+        talk.press(key, gap_ms=gap)
+    talk.press("#").played().wait(100)
+    assert talk.values == [keys]
+
+
+@given(
+    parts=st.lists(
+        st.one_of(st.text("0123456789", min_size=1, max_size=3), st.just("say")), max_size=5
+    ),
+    delay_ms=st.sampled_from([20, 300, 900]),
+)
+@settings(max_examples=15)
+def test_speech_and_keys_keep_their_order(parts: list[str], delay_ms: int) -> None:
+    """However slow the recogniser: each part stands where it was given, and no key is lost."""
+    talk = Talk(
+        make_flow("builtin:digits?minlength=1;maxlength=40", inter_digit_timeout_s=9.0),
+        recognizer=lambda r: heard("eight" if count_bursts(r.samples) else ""),
+        delay_ms=delay_ms,
+    )
+    talk.start().played().wait(300)
+    expected = ""
+    before = ""
+    for part in [*parts, "7"]:
+        if part != "say":
+            talk.press(part, gap_ms=60)
+            expected += part
+        elif before != "say":  # twice in a row is one utterance
+            talk.say(1)
+            expected += "8"
+        before = part
+    talk.press("#").wait(delay_ms + 100)
+    assert talk.values == [expected]
