@@ -272,7 +272,7 @@ def _table(result: dict[str, Any]) -> Table:
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("group", "length", "rule"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("n", "p50", "p95", "p99", "cut off", "right", "unheard", "asked"):
+    for heading in ("n", "p50", "p95", "p99", "cut off", "right", "lost", "asked"):
         table.add_column(heading, justify="right")
     for row in result["conditions"]:
         fixed = row["rule"] == "fixed"
