@@ -58,11 +58,14 @@ class CallSettings:
         mark_timeout_s: stream time after which a mark that never came counts as played; longer
             than any prompt, since a lost mark must not hang a call.
         stall_timeout_s: wall time without a frame after which the stream counts as dead.
+        inband_dtmf: hear keys in the audio, for trunks that send no key events. Where they do, each
+            key would count twice.
     """
 
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     mark_timeout_s: float = 60.0
     stall_timeout_s: float = 15.0
+    inband_dtmf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

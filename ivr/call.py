@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.actions import Action, CallSettings, Clear, Hangup, Recognize, TurnRecord
+from ivr.audio.dtmf import KeyFilter
 from ivr.audio.g711 import mulaw_decode
 from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown, whole_ms
 from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
@@ -70,6 +71,7 @@ class Call:
         self._dialogue = Dialogue(flow)
         self.sensitive = self._dialogue.sensitive
         self._endpointer = Endpointer(self.settings.endpoint)
+        self._tones = KeyFilter() if self.settings.inband_dtmf else None
         self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
         self._clock = 0
         self._utterances = 0
@@ -166,9 +168,15 @@ class Call:
         while self._rest.size >= FRAME_SAMPLES and not self.ended:
             frame, self._rest = self._rest[:FRAME_SAMPLES], self._rest[FRAME_SAMPLES:]
             self._clock += FRAME_SAMPLES
-            actions += self._hear_frame(frame)
+            actions += self._hear_tones(frame) if self._tones else self._hear_frame(frame)
             actions += self._check_timers()
         return actions
+
+    def _hear_tones(self, frame: NDArray[np.int16]) -> list[Action]:
+        """A trunk without key events: keys are in the audio, and speech comes 40 ms later."""
+        keys, voice = self._tones.feed(frame) if self._tones else ([], frame)
+        actions = [action for key in keys for action in self.receive(wire.DtmfReceived(key))]
+        return actions if voice is None or self.ended else actions + self._hear_frame(voice)
 
     def _hear_frame(self, frame: NDArray[np.int16]) -> list[Action]:
         # The endpointer hears every frame, asked or not: it learns the line's noise meanwhile.

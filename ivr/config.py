@@ -96,6 +96,11 @@ class ServerSettings(_Section):
         default=30.0,
         description="Seconds that calls may still take after SIGTERM before they are closed.",
     )
+    inband_dtmf: bool = Field(
+        default=False,
+        description="Hear keys in the audio, for trunks that send no key events. Twilio sends them,"
+        " and each key would count twice.",
+    )
 
 
 class TwilioSettings(_Section):

@@ -50,7 +50,10 @@ def create_app(
     app[CONTEXT] = Context(
         settings=settings,
         call_settings=call_settings
-        or CallSettings(stall_timeout_s=settings.server.stall_timeout_s),
+        or CallSettings(
+            stall_timeout_s=settings.server.stall_timeout_s,
+            inband_dtmf=settings.server.inband_dtmf,
+        ),
         recognizer=recognizer,
         flow=flow,
         speech=Speech(prompts, counters),
