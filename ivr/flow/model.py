@@ -221,13 +221,34 @@ class CaptureStep(_AskStep):
         default=None,
         description="What to say to a caller who wants to start again; else the prompt.",
     )
-    sensitive: bool = Field(default=False, description="The value is stored masked (cards, PINs).")
+    sensitive: bool = Field(
+        default=False, description="The value is shown and stored to nobody in clear (cards, PINs)."
+    )
+    store: str | None = Field(
+        default=None,
+        pattern="^(masked|hash|encrypted|plain)$",
+        description="How the call record keeps the value: masked, hash, encrypted or plain; masked"
+        " where it is sensitive, else plain.",
+    )
     next: Name = Field(description="The step that follows a value.")
     on_ambiguous: Name | None = Field(
         default=None,
         description="The step that follows a value whose words have another reading just as"
         " natural; else next.",
     )
+
+    @model_validator(mode="after")
+    def _check_store(self) -> CaptureStep:
+        if self.sensitive and self.store == "plain":
+            raise ValueError(
+                "a sensitive value cannot be stored plain; give masked, hash or encrypted"
+            )
+        return self
+
+    @property
+    def kept(self) -> str:
+        """How the call record keeps the value: masked, hash, encrypted or plain."""
+        return self.store or ("masked" if self.sensitive else "plain")
 
     @field_validator("grammar")
     @classmethod
