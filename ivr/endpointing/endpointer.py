@@ -67,14 +67,10 @@ _NO_FRAME: Final = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What one frame showed.
-
-    A nucleus is also speechlike; a loud nucleus is a nucleus by the strict threshold too.
-    """
+    """What one frame showed; a nucleus is also speechlike."""
 
     speechlike: bool = False
     nucleus: bool = False
-    loud_nucleus: bool = False
 
 
 class Endpointer:
@@ -239,11 +235,7 @@ class Endpointer:
             threshold = min(threshold, s.min_periodicity_in_speech)
             if pitch >= threshold:
                 self._loudest_over_gate_db = max(self._loudest_over_gate_db, level - gate)
-        return _Evidence(
-            speechlike=True,
-            nucleus=pitch >= threshold,
-            loud_nucleus=loud and pitch >= s.min_periodicity,
-        )
+        return _Evidence(speechlike=True, nucleus=pitch >= threshold)
 
     def _latest(self, window_ms: int) -> list[_Evidence]:
         return list(self._evidence)[-_frames(window_ms) :]
@@ -252,11 +244,8 @@ class Endpointer:
         s = self.settings
         if not self._evidence[-1].nucleus:
             return  # the evidence only grows with a nucleus
-        window = self._latest(s.start_window_ms)
-        spoken = FRAME_MS * sum(e.nucleus for e in window) >= s.min_speech_ms
-        short = FRAME_MS * sum(e.loud_nucleus for e in window) >= s.min_short_voiced_ms
-        long_enough = FRAME_MS * sum(e.speechlike for e in window) >= s.min_short_speech_ms
-        if not spoken and not (short and long_enough):
+        nuclei_ms = FRAME_MS * sum(e.nucleus for e in self._latest(s.start_window_ms))
+        if nuclei_ms < s.min_speech_ms:
             return
         self._onset = self._find_onset()
         self._start = max(
@@ -316,7 +305,7 @@ class Endpointer:
         """Whether the latest frames could be the fricative that begins another digit."""
         latest = self._latest(self.settings.grace_ms)
         speechlike_ms = FRAME_MS * sum(e.speechlike for e in latest)
-        return latest[-1].speechlike and speechlike_ms >= self.settings.min_speech_ms
+        return latest[-1].speechlike and speechlike_ms >= self.settings.min_grace_ms
 
     def _noise_allowance_ms(self) -> int:
         noisy = self._loudest_over_gate_db < self.settings.noisy_db

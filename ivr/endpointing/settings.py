@@ -21,9 +21,10 @@ class EndpointSettings:
 
     Attributes:
         start_window_ms: a start needs its evidence within this window.
-        min_speech_ms: nuclei in the window that start an utterance. One or two are common in noise.
-        min_short_voiced_ms: or so many loud nuclei, in a longer stretch of speech...
-        min_short_speech_ms: ...of so many speechlike frames: "six" with a 40 ms vowel.
+        min_speech_ms: nuclei in the window that start an utterance: the vowel of a clipped "six" is
+            two frames long. With 60 ms 3.1 % of 356 digits at 10 dB SNR and 1 % of 200 clean yes and
+            no went unheard, with 40 ms 1.1 % and none; noise recordings start 1.2 instead of 0.8
+            utterances a minute, in which the recogniser hears no word.
         max_onset_ms: how far before the window the utterance's beginning is sought.
         max_onset_gap_ms: and over which gaps.
         min_resume_ms: nuclei within `resume_window_ms` that carry an utterance on after a gap.
@@ -39,6 +40,7 @@ class EndpointSettings:
             fluent number; whoever knows the grammar lengthens or shortens it.
         grace_ms: how much later it ends while something that may be a soft onset goes on. Without
             it 3 instead of 1 of 100 clean 8-digit strings were cut in two.
+        min_grace_ms: speechlike frames within `grace_ms` that may be one.
         noise_allowance_ms: how much later it ends on a noisy line. Without it 21 instead of 6 of
             100 8-digit strings at 10 dB SNR were cut in two.
         noisy_db: a line is noisy if the loudest nucleus exceeds the noise gate by less. 10 dB of
@@ -53,17 +55,14 @@ class EndpointSettings:
         over_loud_db: ...and over its 90th percentile.
         loud_db: a frame so far over the median is loud.
         min_periodicity: a frame is a nucleus from this periodicity on. At 0.56 noise recordings
-            start 0.6 utterances a minute, most of them the one of water, and every clean word
-            is heard.
+            start one false utterance in ten more, and no more words are heard.
         min_periodicity_loud: the same for loud frames, since the level speaks for them too.
         min_periodicity_in_speech: the same once the caller speaks. Losing a digit in the middle is
             worse than hearing one frame too many.
     """
 
     start_window_ms: int = 240
-    min_speech_ms: int = 60
-    min_short_voiced_ms: int = 40
-    min_short_speech_ms: int = 160
+    min_speech_ms: int = 40
     max_onset_ms: int = 600
     max_onset_gap_ms: int = 120
     min_resume_ms: int = 40
@@ -74,6 +73,7 @@ class EndpointSettings:
     pause_ms: int = 200
     end_silence_ms: int = 800
     grace_ms: int = 240
+    min_grace_ms: int = 60
     noise_allowance_ms: int = 200
     noisy_db: float = 20.0
     pre_roll_ms: int = 300
@@ -83,7 +83,7 @@ class EndpointSettings:
     over_median_db: float = 4.0
     over_loud_db: float = 2.0
     loud_db: float = 15.0
-    min_periodicity: float = 0.56
+    min_periodicity: float = 0.58
     min_periodicity_loud: float = 0.46
     min_periodicity_in_speech: float = 0.45
 
