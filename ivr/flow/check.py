@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ivr.flow.graph import Edge, closure, edges
 from ivr.flow.mistakes import unknown
-from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, EndStep, Flow, SayStep, Text
+from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, EndStep, Flow
+from ivr.flow.parts import Text
 from ivr.flow.source import Path, Source
 from ivr.grammar.lists import keys_of
 
 UNCLEAR_PLACES = ("heard", "group")  # what the text for an unclear group can speak besides
-Edge = tuple[str, str, str]  # from step, to step, the key that leads there
 
 
 def check_flow(flow: Flow, source: Source) -> None:
@@ -30,18 +31,18 @@ def check_flow(flow: Flow, source: Source) -> None:
     if flow.start not in flow.steps:
         raise source.error(("start",), unknown("step", flow.start, flow.steps))
     for name, step in flow.steps.items():
-        if isinstance(step, CaptureStep | ConfirmStep):
+        if isinstance(step, AskStep):
             _check_asking(flow, name, step, source)
-    edges = list(_edges(flow))
-    for origin, target, key in edges:
-        if target not in flow.steps:
-            path: Path = ("steps", origin, key)
+    ways = list(edges(flow))
+    for way in ways:
+        if way.target not in flow.steps:
+            path: Path = ("steps", way.origin, *way.path)
             if path not in source.lines:
-                path = (key,) if key == "on_operator" else ("defaults", key)
-            raise source.error(path, unknown("step", target, flow.steps))
-    _check_reached(flow, edges, source)
-    _check_ends(flow, edges, source)
-    _check_values(flow, edges, source)
+                path = way.path if way.path == ("on_operator",) else ("defaults", *way.path)
+            raise source.error(path, unknown("step", way.target, flow.steps))
+    _check_reached(flow, ways, source)
+    _check_ends(flow, ways, source)
+    _check_values(flow, ways, source)
     _check_lists(flow, source)
 
 
@@ -97,23 +98,8 @@ def _check_asking(flow: Flow, name: str, step: AskStep, source: Source) -> None:
             )
 
 
-def _edges(flow: Flow) -> Iterator[Edge]:
-    for name, step in flow.steps.items():
-        if isinstance(step, SayStep | CaptureStep):
-            yield name, step.next, "next"
-        if isinstance(step, ConfirmStep):
-            yield name, step.yes, "yes"
-            yield name, flow.after_no(step), "no"
-        if isinstance(step, CaptureStep) and step.on_ambiguous is not None:
-            yield name, step.on_ambiguous, "on_ambiguous"
-        if isinstance(step, CaptureStep | ConfirmStep):
-            yield name, flow.listening(step).on_failure or "", "on_failure"
-            if flow.on_operator is not None and flow.listening(step).commands:
-                yield name, flow.on_operator, "on_operator"
-
-
-def _check_reached(flow: Flow, edges: list[Edge], source: Source) -> None:
-    reached = _closure({flow.start}, [(origin, target) for origin, target, _ in edges])
+def _check_reached(flow: Flow, ways: list[Edge], source: Source) -> None:
+    reached = closure({flow.start}, [(way.origin, way.target) for way in ways])
     for name in flow.steps:
         if name not in reached:
             raise source.error(
@@ -121,9 +107,9 @@ def _check_reached(flow: Flow, edges: list[Edge], source: Source) -> None:
             )
 
 
-def _check_ends(flow: Flow, edges: list[Edge], source: Source) -> None:
+def _check_ends(flow: Flow, ways: list[Edge], source: Source) -> None:
     ends = {name for name, step in flow.steps.items() if isinstance(step, EndStep)}
-    ending = _closure(ends, [(target, origin) for origin, target, _ in edges])
+    ending = closure(ends, [(way.target, way.origin) for way in ways])
     for name in flow.steps:
         if name not in ending:
             raise source.error(
@@ -131,8 +117,8 @@ def _check_ends(flow: Flow, edges: list[Edge], source: Source) -> None:
             )
 
 
-def _check_values(flow: Flow, edges: list[Edge], source: Source) -> None:
-    certain = _certain(flow, edges)
+def _check_values(flow: Flow, ways: list[Edge], source: Source) -> None:
+    certain = _certain(flow, ways)
     for name, step in flow.steps.items():
         if isinstance(step, ConfirmStep) and step.confirm not in certain[name]:
             raise source.error(("steps", name, "confirm"), _absent(flow, step.confirm))
@@ -165,7 +151,7 @@ def _absent(flow: Flow, variable: str) -> str:
     return unknown("variable", variable, [*flow.variables, *captured])
 
 
-def _certain(flow: Flow, edges: list[Edge]) -> dict[str, frozenset[str]]:
+def _certain(flow: Flow, ways: list[Edge]) -> dict[str, frozenset[str]]:
     """For each step, the variables that hold a value whichever way the call came there."""
     given = frozenset(flow.variables)
     every = given | {step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)}
@@ -178,34 +164,20 @@ def _certain(flow: Flow, edges: list[Edge]) -> dict[str, frozenset[str]]:
             if isinstance(step, CaptureStep) and step.capture in certain[name]:
                 certain[name] -= {step.capture}
                 changed = True
-        for origin, target, key in edges:
-            narrowed = certain[target] & _after(flow, origin, key, certain[origin])
-            if narrowed != certain[target]:
-                certain[target] = narrowed
+        for way in ways:
+            narrowed = certain[way.target] & _after(flow, way, certain[way.origin])
+            if narrowed != certain[way.target]:
+                certain[way.target] = narrowed
                 changed = True
     return certain
 
 
-def _after(flow: Flow, origin: str, key: str, before: frozenset[str]) -> frozenset[str]:
+def _after(flow: Flow, way: Edge, before: frozenset[str]) -> frozenset[str]:
     """The variables with a value when a step is left by one of its edges."""
-    step = flow.steps[origin]
+    step, key = flow.steps[way.origin], way.path[0]
     if isinstance(step, CaptureStep):
         has_value = key in ("next", "on_ambiguous")
         return before | {step.capture} if has_value else before - {step.capture}
     if isinstance(step, ConfirmStep) and key != "yes":
         return before - {step.confirm}
     return before
-
-
-def _closure(start: set[str], arrows: list[tuple[str, str]]) -> set[str]:
-    """Everything that can be reached along arrows."""
-    follow: dict[str, list[str]] = {}
-    for origin, target in arrows:
-        follow.setdefault(origin, []).append(target)
-    reached, waiting = set(start), list(start)
-    while waiting:
-        for target in follow.get(waiting.pop(), ()):
-            if target not in reached:
-                reached.add(target)
-                waiting.append(target)
-    return reached

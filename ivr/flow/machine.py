@@ -32,15 +32,16 @@ from typing import Final
 from ivr.errors import ConfigError, StateError
 from ivr.flow.check import texts
 from ivr.flow.model import (
+    BOOLEAN,
     AskStep,
     CaptureStep,
     ConfirmStep,
     EndStep,
     Flow,
-    Listening,
+    MenuStep,
     SayStep,
-    Text,
 )
+from ivr.flow.parts import Listening, Text
 from ivr.flow.source import Path
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
 from ivr.flow.turn import Collect, End, Prompt, Turn
@@ -50,7 +51,6 @@ from ivr.recognition import Collected, CompletionCause, Unclear
 
 __all__ = ["Collect", "Dialogue", "End", "Prompt", "Turn", "fixed_prompts"]
 
-BOOLEAN: Final = "builtin:boolean"
 GAVE_UP: Final = "gave_up"
 HANGUP: Final = "hangup"
 _WISHES: Final = frozenset(
@@ -167,7 +167,7 @@ class Dialogue:
         if self._step is None or self._ended:
             raise StateError("the dialogue waits for no answer")
         step = self._flow.steps[self._step]
-        if not isinstance(step, CaptureStep | ConfirmStep):
+        if not isinstance(step, AskStep):
             raise StateError(f"step {self._step} asks nothing")
         if result.cause is CompletionCause.HANGUP:
             return self._end((), HANGUP)
@@ -181,6 +181,8 @@ class Dialogue:
             return self._failed(self._step, step, cause, result.unclear)
         if isinstance(step, CaptureStep):
             return self._captured(self._step, step, result)
+        if isinstance(step, MenuStep):
+            return self._chosen(self._step, step, result)
         return self._confirmed(self._step, step, result)
 
     def _captured(self, name: str, step: CaptureStep, result: Collected) -> Turn:
@@ -190,6 +192,13 @@ class Dialogue:
         self._captured_by[step.capture] = (name, self._flow.listening(step))
         follows = step.on_ambiguous if result.ambiguous else None
         return self._enter(follows or step.next)
+
+    def _chosen(self, name: str, step: MenuStep, result: Collected) -> Turn:
+        if result.value is None:
+            raise StateError(f"step {name} was given success without a choice")
+        if result.value not in step.menu:  # a no where only yes is a choice
+            return self._failed(name, step, "no_match")
+        return self._enter(step.menu[result.value])
 
     def _confirmed(self, name: str, step: ConfirmStep, result: Collected) -> Turn:
         if result.value not in ("yes", "no"):
@@ -226,7 +235,7 @@ class Dialogue:
         if wish is CompletionCause.OPERATOR:
             if self._flow.on_operator is None:
                 return self._failed(name, step, "no_match")
-            self._drop(step.capture if isinstance(step, CaptureStep) else step.confirm)
+            self._forget_answer(step)
             return self._enter(self._flow.on_operator)
         if wish is CompletionCause.RESTART and isinstance(step, ConfirmStep):
             self._drop(step.confirm)
@@ -243,7 +252,7 @@ class Dialogue:
             if unclear is not None and isinstance(step, CaptureStep) and step.unclear is not None:
                 return self._ask_group(name, step, step.unclear, unclear)
             return self._ask(name, step, cause, ())
-        self._drop(step.capture if isinstance(step, CaptureStep) else step.confirm)
+        self._forget_answer(step)
         return self._enter(listening.on_failure or "")
 
     def _enter(self, name: str) -> Turn:
@@ -310,18 +319,24 @@ class Dialogue:
         """Whether the answer is one; that to a confirmation may correct one."""
         if isinstance(step, CaptureStep):
             return step.sensitive
-        return step.confirm in self.sensitive
+        return isinstance(step, ConfirmStep) and step.confirm in self.sensitive
 
     def _give_up(self, step: AskStep) -> Turn:
         """Too many turns: by the flow's own goodbye where failure leads straight to one."""
-        if isinstance(step, ConfirmStep):
-            self._drop(step.confirm)
+        self._forget_answer(step)
         name = self._flow.listening(step).on_failure or ""
         goodbye = self._flow.steps[name]
         said = goodbye.say if isinstance(goodbye, EndStep) else None
         prompts = (self._prompt(name, ("say",), said),) if said and not said.variables else ()
         self._step = name if isinstance(goodbye, EndStep) else self._step
         return self._end(prompts, GAVE_UP)
+
+    def _forget_answer(self, step: AskStep) -> None:
+        """The question was left without an answer."""
+        if isinstance(step, CaptureStep):
+            self._drop(step.capture)
+        if isinstance(step, ConfirmStep):
+            self._drop(step.confirm)
 
     def _drop(self, variable: str) -> None:
         """Forget a value and that it was confirmed."""
@@ -342,27 +357,12 @@ class Dialogue:
         )
 
     def _collect(self, name: str, step: AskStep) -> Collect:
-        listening = self._flow.listening(step)
+        limits = {"attempts", "on_failure"}  # the dialogue counts, the call need not know
         return Collect(
             step=name,
-            grammar=step.grammar if isinstance(step, CaptureStep) else BOOLEAN,
-            bargein=listening.bargein,
-            bargein_by=listening.bargein_by,
-            speech=listening.speech,
-            dtmf=listening.dtmf,
-            no_input_timeout_s=listening.no_input_timeout_s,
-            complete_timeout_s=listening.complete_timeout_s,
-            incomplete_timeout_s=listening.incomplete_timeout_s,
-            max_speech_timeout_s=listening.max_speech_timeout_s,
-            inter_digit_timeout_s=listening.inter_digit_timeout_s,
-            term_timeout_s=listening.term_timeout_s,
-            term_char=listening.term_char,
-            star=listening.star,
-            type_ahead=listening.type_ahead,
-            commands=listening.commands,
-            corrections=listening.corrections,
+            grammar=BOOLEAN if isinstance(step, ConfirmStep) else step.grammar,
+            **self._flow.listening(step).model_dump(exclude=limits),
             refused=frozenset(self._refused_values.get(name, ())),
-            confidence_level=listening.confidence_level,
             earlier=self._heard.get(name, ()),
             unclear=self._group,
             groups=tuple(step.groups) if isinstance(step, CaptureStep) and step.unclear else (),

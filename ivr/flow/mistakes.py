@@ -21,12 +21,11 @@ from ivr.flow.model import (
     ConfirmStep,
     EndStep,
     Flow,
-    Listening,
-    Model,
+    MenuStep,
     SayStep,
-    Text,
     kinds,
 )
+from ivr.flow.parts import Listening, Model, Text
 from ivr.flow.source import Path, Source
 
 
@@ -66,6 +65,7 @@ _MODELS: Final[dict[str, type[Model]]] = {
     "say": SayStep,
     "capture": CaptureStep,
     "confirm": ConfirmStep,
+    "menu": MenuStep,
     "end": EndStep,
 }
 _EXPECTED: Final = {
@@ -75,8 +75,9 @@ _EXPECTED: Final = {
     "dict_type": 'must hold keys and values, one "key: value" a line',
     "model_type": 'must hold keys and values, one "key: value" a line',
     "model_attributes_type": 'must hold keys and values, one "key: value" a line',
-    "too_short": "is empty; write at least one step",
 }
+
+_ITEMS: Final = {"steps": "step", "menu": "choice"}  # what a mapping that may not be empty holds
 
 
 def _message(details: Mapping[str, Any], path: Path, model: type[Model]) -> str:
@@ -97,6 +98,8 @@ def _message(details: Mapping[str, Any], path: Path, model: type[Model]) -> str:
 
 def _wrong_value(details: Mapping[str, Any], key: str, model: type[Model]) -> str:
     kind, context = details["type"], details.get("ctx", {})
+    if kind == "too_short":
+        return f"is empty; write at least one {_ITEMS.get(key, 'item')}"
     if kind == "string_type" and isinstance(details["input"], dict | list):
         return "must be a text, not keys or a list; write it on one line"
     wrong = {

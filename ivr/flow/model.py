@@ -1,9 +1,8 @@
 """What may stand in a call-flow file: one model a kind of step, every key described.
 
-Theory of operation: a step is one of four kinds, told by its leading key: ``capture`` asks for a
-value, ``confirm`` asks whether it is right, ``end`` finishes the call, and ``say`` alone speaks and
-goes on. The models are strict (no text is taken for a number) and closed (no key is ignored). The
-names of the timers are those of VoiceXML 2.x, appendix D.
+Theory of operation: the kind of a step is told by its leading key: ``capture`` asks for a value,
+``confirm`` asks whether it is right, ``menu`` asks which way to go, ``end`` finishes the call, and
+``say`` alone speaks and goes on. What the steps are made of is in `ivr.flow.parts`.
 """
 
 from __future__ import annotations
@@ -12,169 +11,38 @@ from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
+    AfterValidator,
     Discriminator,
     Field,
     PrivateAttr,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from ivr.errors import ConfigError
-from ivr.flow.text import NAME, names, parse_template
+from ivr.flow.parts import Listening, Model, Name, Text
 from ivr.grammar import parse_grammar
 from ivr.grammar.lists import Directory, pin
 
-KIND: Final = " step"  # ends the tags below, so that they cannot be mistaken for keys
-
-Name = Annotated[
-    str,
-    Field(
-        pattern=rf"^{NAME}$",
-        description="A name: small letters, digits and underscores, beginning with a letter.",
-    ),
+__all__ = [
+    "AskStep",
+    "CaptureStep",
+    "ConfirmStep",
+    "EndStep",
+    "Flow",
+    "Listening",
+    "MenuStep",
+    "SayStep",
+    "kinds",
 ]
 
-
-class Model(BaseModel):
-    """What all models here share."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Text(Model):
-    """Something to say: a text alone, or ``{text: ..., recording: ...}``."""
-
-    text: str = Field(
-        min_length=1, description="The words; {name} and {name:digits} speak a variable."
-    )
-    recording: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        description="The name of a WAV or FLAC file in the recordings folder, without suffix;"
-        " played instead of the text if it exists. By default <step>.<key> is looked for.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        if value is None:
-            raise ValueError("there is nothing to say; write the words after the colon")
-        return value if isinstance(value, dict) else {"text": value}
-
-    @field_validator("text")
-    @classmethod
-    def _check_text(cls, value: str) -> str:
-        parse_template(value)
-        if not value.strip():
-            raise ValueError("there is nothing to say; write the words after the colon")
-        return value
-
-    @model_validator(mode="after")
-    def _check_recording(self) -> Text:
-        if self.recording and self.variables:
-            raise ValueError(
-                "a recording cannot speak a value; leave out the recording or the {placeholder}"
-            )
-        return self
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The variables that the text speaks."""
-        return names(parse_template(self.text))
-
-
-class Listening(Model):
-    """How to listen for an answer; each step may override what ``defaults`` says.
-
-    The defaults are those of VoiceXML 2.1 where it names one (confidence 0.5, terminating key #),
-    and otherwise what telephony platforms commonly use; replayed calls will tune them.
-    """
-
-    bargein: bool = Field(default=True, description="The caller's speech or keys stop the prompt.")
-    bargein_by: str = Field(
-        default="both",
-        pattern="^(both|speech|dtmf)$",
-        description="What stops it where bargein is true: both, speech or dtmf.",
-    )
-    speech: bool = Field(default=True, description="The answer may be spoken.")
-    dtmf: bool = Field(default=True, description="The answer may be keyed.")
-    no_input_timeout_s: float = Field(
-        default=5.0, gt=0, le=60, description="The silence after the prompt until noinput, seconds."
-    )
-    complete_timeout_s: float = Field(
-        default=0.8,
-        ge=0,
-        le=10,
-        description="The silence that ends a complete answer that could go on, seconds.",
-    )
-    # A caller's pause of 1.5 s, and up to 0.7 s until what follows is heard as speech: with 1.5 s 7
-    # of 40 callers who pause for up to 1.5 s were cut off (`ivr bench --endpointing`).
-    incomplete_timeout_s: float = Field(
-        default=2.2, gt=0, le=10, description="The silence that ends an incomplete answer, seconds."
-    )
-    max_speech_timeout_s: float = Field(
-        default=20.0, gt=0, le=60, description="The longest spoken answer, seconds."
-    )
-    inter_digit_timeout_s: float = Field(
-        default=3.0, gt=0, le=30, description="The longest wait between two keys, seconds."
-    )
-    term_timeout_s: float = Field(
-        default=0.0,
-        ge=0,
-        le=10,
-        description="The wait for the terminating key after keys that are complete and cannot go"
-        " on, seconds.",
-    )
-    term_char: str = Field(
-        default="#",
-        pattern="^[0-9*#]?$",
-        description='The key that ends a keyed answer; "" for none.',
-    )
-    star: str = Field(
-        default="delete_last",
-        pattern="^(delete_last|restart|none)$",
-        description="What the key * does where no answer has it: delete_last, restart or none.",
-    )
-    type_ahead: str = Field(
-        default="capture",
-        pattern="^(capture|always|never)$",
-        description="Which questions are answered by keys pressed before they were put: capture"
-        " (no confirmation), always or never.",
-    )
-    commands: bool = Field(
-        default=True,
-        description='The words "repeat", "help", "operator", "start again" and "cancel" are heard.',
-    )
-    corrections: bool = Field(
-        default=True,
-        description='Corrections are heard, such as "no, five not nine".',
-    )
-    confidence_level: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="The confidence, 0 to 1, under which a spoken answer is a nomatch.",
-    )
-    attempts: int = Field(
-        default=3,
-        ge=1,
-        le=10,
-        description="The number of failures (silent, not understood, refused at the confirmation)"
-        " that leads to on_failure.",
-    )
-    on_failure: Name | None = Field(
-        default=None, description="The step to go to after the last attempt."
-    )
-
-    @model_validator(mode="after")
-    def _check_input(self) -> Listening:
-        if not (self.speech or self.dtmf):
-            raise ValueError("nothing can be answered; let speech or dtmf be true")
-        return self
+KIND: Final = " step"  # ends the tags below, so that they cannot be mistaken for keys
+YES_NO: Final = ("yes", "no")
+BOOLEAN: Final = "builtin:boolean"
+_LONGEST_CHOICE: Final = 4  # digits; what is longer is a number to capture
 
 
 class SayStep(Model):
@@ -273,6 +141,40 @@ class ConfirmStep(_AskStep):
     )
 
 
+def _check_choice(value: str) -> str:
+    digits = value.isascii() and value.isdecimal() and len(value) <= _LONGEST_CHOICE
+    if not digits and value not in YES_NO:
+        raise ValueError(
+            f'"{value}" cannot be chosen; write what is said or keyed: a number of up to '
+            f"{_LONGEST_CHOICE} digits, yes or no"
+        )
+    return value
+
+
+Choice = Annotated[
+    str,
+    AfterValidator(_check_choice),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,4}|yes|no)$"}),
+]
+
+
+class MenuStep(_AskStep):
+    """Asks which way to go."""
+
+    menu: dict[Choice, Name] = Field(
+        min_length=1,
+        description="The choices and the step that each leads to. A choice is a number, said or"
+        " keyed, or yes or no.",
+    )
+
+    @property
+    def grammar(self) -> str:
+        """What is accepted: the numbers, and yes or no where one of them is a choice."""
+        numbers = [choice for choice in self.menu if choice not in YES_NO]
+        accepted = [f"builtin:digits?values={','.join(numbers)}"] if numbers else []
+        return "|".join([*accepted, BOOLEAN] if len(numbers) < len(self.menu) else accepted)
+
+
 class EndStep(Model):
     """Ends the call."""
 
@@ -283,11 +185,11 @@ class EndStep(Model):
 def kinds(data: object) -> tuple[str, ...]:
     """The kinds that a step in the file could be, by its keys; one of them in a sound step."""
     keys = data if isinstance(data, dict) else {}
-    return tuple(kind for kind in ("capture", "confirm", "end") if kind in keys) or ("say",)
+    return tuple(kind for kind in ("capture", "confirm", "menu", "end") if kind in keys) or ("say",)
 
 
 def _tag(data: object) -> str | None:
-    if isinstance(data, SayStep | CaptureStep | ConfirmStep | EndStep):
+    if isinstance(data, SayStep | CaptureStep | ConfirmStep | MenuStep | EndStep):
         return type(data).__name__.removesuffix("Step").lower() + KIND
     found = kinds(data)
     return found[0] + KIND if len(found) == 1 else None
@@ -297,10 +199,11 @@ Step = Annotated[
     Annotated[SayStep, Tag("say" + KIND)]
     | Annotated[CaptureStep, Tag("capture" + KIND)]
     | Annotated[ConfirmStep, Tag("confirm" + KIND)]
+    | Annotated[MenuStep, Tag("menu" + KIND)]
     | Annotated[EndStep, Tag("end" + KIND)],
     Discriminator(_tag),
 ]
-AskStep = CaptureStep | ConfirmStep
+AskStep = CaptureStep | ConfirmStep | MenuStep
 
 
 class Flow(Model):

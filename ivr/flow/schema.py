@@ -18,7 +18,8 @@ from pydantic import ConfigDict, Field, ValidationError
 from ivr.errors import ConfigError, FlowError
 from ivr.flow.check import check_flow
 from ivr.flow.mistakes import first_mistake
-from ivr.flow.model import Flow, Model, Name
+from ivr.flow.model import Flow
+from ivr.flow.parts import Model, Name
 from ivr.flow.source import Source, parse_yaml
 from ivr.grammar.list_file import read_list
 from ivr.grammar.lists import Directory, publish

@@ -65,6 +65,7 @@ class Collect:
     def barges_in(self, mode: InputMode) -> bool:
         """Whether input of this mode stops the prompt."""
         return self.bargein and self.bargein_by in ("both", mode)
+
     earlier: tuple[tuple[str, float], ...] = field(default=(), repr=False)
     groups: tuple[int, ...] = ()
     unclear: Unclear | None = field(default=None, repr=False)

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from ivr.errors import ConfigError, StateError
 from ivr.flow.machine import GAVE_UP, Dialogue, End, Prompt, Turn, fixed_prompts
-from ivr.flow.model import Flow
+from ivr.flow.model import Flow, MenuStep
 from ivr.flow.schema import load_flow, parse_flow
+from ivr.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, InputMode
 
 DATA = Path(__file__).parent / "data"
 TRANSCRIPTS = sorted((DATA / "dialogues").glob("*.txt"))
 ACCOUNT_ID = load_flow(Path(__file__).parents[2] / "config" / "flows" / "account_id.yaml")
 ESCALATION = load_flow(DATA / "flows" / "escalation.yaml")
-FLOWS = {flow.flow: flow for flow in (ACCOUNT_ID, ESCALATION)}
+RECEPTION = load_flow(DATA / "flows" / "reception.yaml")
+FLOWS = {flow.flow: flow for flow in (ACCOUNT_ID, ESCALATION, RECEPTION)}
 
 SILENCE = Collected(CompletionCause.NO_INPUT_TIMEOUT)
 MUMBLE = Collected(CompletionCause.NO_MATCH, words="<other>")
@@ -32,6 +34,9 @@ ANSWERS = {
     "talks on and on": Collected(CompletionCause.TOO_MUCH_SPEECH),
     "is not recognised": Collected(CompletionCause.ERROR),
     "hangs up": Collected(CompletionCause.HANGUP),
+    "wants help": Collected(CompletionCause.HELP),
+    "wants the operator": Collected(CompletionCause.OPERATOR),
+    "wants to start again": Collected(CompletionCause.RESTART),
 }
 
 
@@ -100,7 +105,9 @@ def outcome(flow: Flow, answers: list[Collected]) -> Turn:
 def any_answer(turn: Turn, choice: int) -> Collected:
     """One of the answers that the turn can be given."""
     assert turn.collect is not None
-    good = ["yes", "no"] if turn.collect.grammar == "builtin:boolean" else ["4155", "0012"]
+    good = ["4155", "0012"]
+    if turn.collect.grammar.endswith("builtin:boolean"):
+        good = ["yes", "no"]
     return [SILENCE, MUMBLE, ANSWERS["talks on and on"], *map(said, good)][choice]
 
 
@@ -249,6 +256,42 @@ def test_a_constant_is_not_personal_unless_it_is_given() -> None:
     given_name = Dialogue(ESCALATION, {"caller": "1", "bank": "Other Bank"}).start()
     assert constant.prompts[0] == Prompt("Welcome to Example Bank.")
     assert given_name.prompts[0] == Prompt("Welcome to Other Bank.", personal=True)
+
+
+def test_a_menu_leads_each_choice_to_its_step() -> None:
+    """Said or keyed is the same; a choice that is only a part of the grammar is not understood."""
+    dialogue = Dialogue(RECEPTION)
+    assert dialogue.start().collect
+    assert dialogue.collected(said("12", InputMode.DTMF)).collect
+    assert dialogue.step == "again"
+    dialogue.collected(said("yes"))
+    assert dialogue.step == "main"
+    dialogue.collected(said("no"))  # yes is a choice here and no is not
+    assert dialogue.step == "main"
+    assert dialogue.collected(said("0")).end == End("person")
+
+
+def test_a_menu_accepts_what_can_be_chosen() -> None:
+    """Its grammar is made of its choices."""
+    assert [step.grammar for step in RECEPTION.steps.values() if isinstance(step, MenuStep)] == [
+        "builtin:digits?values=1,12,0|builtin:boolean",
+        "builtin:boolean",
+    ]
+    grammar = parse_grammar("builtin:digits?values=1,12,0|builtin:boolean")
+    assert [grammar.interpret_keys(keys) for keys in ("1", "12", "2", "3")] == [
+        "1",
+        "12",
+        "no",
+        None,
+    ]
+
+
+def test_a_menu_without_a_choice_is_a_bug() -> None:
+    """Success needs a value."""
+    dialogue = Dialogue(RECEPTION)
+    dialogue.start()
+    with pytest.raises(StateError, match="without a choice"):
+        dialogue.collected(Collected(CompletionCause.SUCCESS))
 
 
 def test_repr_holds_no_digits() -> None:

@@ -7,7 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivr.errors import FlowError
-from ivr.flow.model import CaptureStep, ConfirmStep, EndStep, Flow, Listening, SayStep
+from ivr.flow.model import (
+    CaptureStep,
+    ConfirmStep,
+    EndStep,
+    Flow,
+    Listening,
+    MenuStep,
+    SayStep,
+)
 from ivr.flow.schema import load_flow, parse_flow
 
 DATA = Path(__file__).parent / "data"
@@ -116,7 +124,7 @@ def test_the_example_shows_the_built_in_values() -> None:
 
 def test_every_key_is_described() -> None:
     """The reference is generated from the descriptions, and the error messages use them."""
-    for model in (Flow, Listening, SayStep, CaptureStep, ConfirmStep, EndStep):
+    for model in (Flow, Listening, SayStep, CaptureStep, ConfirmStep, MenuStep, EndStep):
         for name, key in model.model_fields.items():
             assert key.description, name
             assert key.description.endswith("."), name

@@ -1,0 +1,60 @@
+"""The flow as a graph: steps are nodes, what may follow them are edges.
+
+The checks (`ivr.flow.check`) and the drawing walk the same edges, so what is drawn is what was
+checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, Flow, MenuStep, SayStep
+from ivr.flow.source import Path
+
+
+class Edge(NamedTuple):
+    """A way from one step to the next.
+
+    Attributes:
+        origin: the step that it leaves.
+        target: the step that follows; of an unchecked flow it may not exist.
+        path: the key in the step that leads there: ``("next",)``, ``("menu", "1")``.
+    """
+
+    origin: str
+    target: str
+    path: Path
+
+
+def edges(flow: Flow) -> Iterator[Edge]:
+    """Every way that a call can take, in the order of the file."""
+    for name, step in flow.steps.items():
+        if isinstance(step, SayStep | CaptureStep):
+            yield Edge(name, step.next, ("next",))
+        if isinstance(step, ConfirmStep):
+            yield Edge(name, step.yes, ("yes",))
+            yield Edge(name, flow.after_no(step), ("no",))
+        if isinstance(step, MenuStep):
+            for choice, target in step.menu.items():
+                yield Edge(name, target, ("menu", choice))
+        if isinstance(step, CaptureStep) and step.on_ambiguous is not None:
+            yield Edge(name, step.on_ambiguous, ("on_ambiguous",))
+        if isinstance(step, AskStep):
+            yield Edge(name, flow.listening(step).on_failure or "", ("on_failure",))
+            if flow.on_operator is not None and flow.listening(step).commands:
+                yield Edge(name, flow.on_operator, ("on_operator",))
+
+
+def closure(start: Iterable[str], arrows: Iterable[tuple[str, str]]) -> set[str]:
+    """Everything that can be reached from some steps along arrows, themselves included."""
+    follow: dict[str, list[str]] = {}
+    for origin, target in arrows:
+        follow.setdefault(origin, []).append(target)
+    reached, waiting = set(start), list(start)
+    while waiting:
+        for target in follow.get(waiting.pop(), ()):
+            if target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    return reached
