@@ -159,6 +159,29 @@ class RecordSettings(_Section):
         default=Path("var/calls.sqlite3"),
         description="SQLite file of the call records; null keeps them in memory until exit.",
     )
+    url: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="PostgreSQL instead: postgresql://USER:PASSWORD@HOST/DATABASE, with the extra "
+        "ivr[postgres]; path then only names the spool.",
+    )
+    spool_dir: Path | None = Field(
+        default=None,
+        description="Folder where records wait for the database; null is the path with -spool "
+        "behind it.",
+    )
+    spool_max_bytes: int = Field(
+        default=67_108_864,
+        ge=65_536,
+        description="Most bytes of records that may wait; beyond, the oldest are dropped.",
+    )
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where records wait; ``None`` for memory, where they are kept in memory anyway."""
+        if self.spool_dir is not None or self.path is None:
+            return self.spool_dir
+        return self.path.with_name(self.path.name + "-spool")
 
 
 class LogSettings(_Section):

@@ -111,6 +111,7 @@ WORLD = {
     *("asyncio", "time", "datetime", "random", "secrets", "socket", "selectors", "ssl", "sched"),
     *("http", "urllib", "subprocess", "multiprocessing", "concurrent", "logging", "sqlite3"),
     *("aiohttp", "websockets", "structlog", "onnxruntime", "torch", "transformers"),
+    *("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "cryptography"),
 }
 # What is installed with the train extras only.
 TRAINING = {"torch", "transformers", "librosa", "scipy", "onnx", "torchaudio"}
@@ -273,6 +274,18 @@ def test_serving_needs_no_training_package(path: Path) -> None:
         f"{path.relative_to(ROOT)}:{line}: {name} comes with the train extras"
         for line, name in imports(path)
         if name.partition(".")[0] in TRAINING
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_the_records_know_of_databases() -> None:
+    """What a database is called, and how its errors look, stays in one room."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in modules()
+        if name_of(path).partition(".")[0] != "records"
+        for line, name in imports(path)
+        if name.partition(".")[0] in {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
     ]
     assert not wrong, "\n".join(wrong)
 

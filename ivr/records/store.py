@@ -1,101 +1,143 @@
-"""Call records in SQLite, written off the event loop, never at a call's expense.
+"""Call records in a database, by way of a spool, never at a call's expense.
 
-Theory of operation: one table, one row a stream, the record itself a JSON document beside the few
-columns it is found by. One thread owns the connection, so writes keep their order and the event
-loop never waits for a disk. A record that cannot be written is logged and given up: a full disk
-must not end the calls. The first `put` of a call is at its start, so that a server which is killed
-leaves a record with no end.
+Theory of operation: `put` puts a record into the spool and is done; one task takes what waits
+there, oldest first, writes each in a transaction of its own and only then forgets it. So the
+database may be away for as long as the spool has room, and a process that is killed loses nothing
+that was put.
+Writing is idempotent: a call is known by its ``record_id``, a turn by its number in it, and an
+earlier state of a call (fewer turns, no end) never replaces a later one. Hence a record that is
+replayed, by this process or the next, is there once.
 
-Documents hold what callers said. They leave this file through the API only, and never into a log.
+While the database answers, `put` waits a moment for the write, so that what was put can be read.
+
+Documents hold what callers said, as the flow lets it be stored. They leave the database through the
+API and `ivr records` only, and never into a log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 from typing import Any, Final, TypeVar
 
+import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.errors import ConfigError, IvrError, StateError
+from ivr.config import RecordSettings
+from ivr.errors import ConfigError, StateError
+from ivr.records.database import Database, RecordsUnavailableError, is_refusal
+from ivr.records.rows import Document, call_row, document_of, turn_rows
+from ivr.records.spool import Spool
+from ivr.records.tables import calls, turns
 
-Document = dict[str, Any]
-"""One call record as JSON has it; ``record_id``, ``call_id``, ``started_at`` are always there."""
+__all__ = ["CallStore", "Document", "Documents", "RecordsUnavailableError"]
 
 Documents = list[Document]
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
-# Long enough for another process's checkpoint, short beside the drain deadline; a choice, not
-# measured.
-_LOCK_TIMEOUT_S: Final = 2.0
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS calls (
-    record_id TEXT PRIMARY KEY,
-    call_id TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    document TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS calls_by_call ON calls (call_id, started_at);
-CREATE INDEX IF NOT EXISTS calls_by_start ON calls (started_at);
-"""
-
-
-class RecordsUnavailableError(IvrError):
-    """The records cannot be read now: the database is locked, broken or gone."""
+_WRITTEN_S: Final = 5.0  # how long `put` waits for a database that has answered so far
+_FIRST_RETRY_S: Final = 0.25
+_LAST_RETRY_S: Final = 5.0  # a database that is back is used within this
+_PURGED_AT_ONCE: Final = 500  # rows of a transaction: others may write in between
 
 
 class CallStore:
     """The call records.
 
     Args:
-        path: the SQLite file, created with its folder; ``None`` keeps the records in memory.
+        settings: where they are kept, and where they wait.
 
-    State: one connection in one thread, between `open` and `close`.
+    Attributes:
+        counts: for /metrics: ``written``, ``dropped`` (the spool was full), ``rejected`` (the
+            database refuses the record), ``unsafe`` (the spool's disk refuses it), ``away`` (the
+            database stopped answering).
+
+    State: the database, the spool and the task between them, from `open` to `close`.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, settings: RecordSettings) -> None:
+        self.counts: Counter[str] = Counter()
+        self._database = Database(settings)
+        self._spool = Spool(settings.spool_folder, settings.spool_max_bytes)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="records")
-        self._connection: sqlite3.Connection | None = None
+        self._away = False
+        self._stopping = False
+        self._work = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._waiters: dict[str, list[tuple[int, asyncio.Future[bool]]]] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many records wait for the database."""
+        return len(self._spool)
 
     async def open(self) -> None:
-        """Connect, and create the table where it is missing.
+        """Connect, bring the schema up to date, and begin with what an earlier process left.
+
+        A PostgreSQL server that does not answer is waited for meanwhile.
 
         Raises:
-            ConfigError: the file cannot be opened or is no database.
+            ConfigError: database or spool cannot be used as configured.
         """
         try:
-            await self._run(self._connect)
-        except (sqlite3.Error, OSError) as error:
-            raise ConfigError(
-                f"{self._path}: the call records cannot be opened: {error}; give a writable file "
-                "as records.path, or null to keep them in memory"
-            ) from None
+            await self._database.open()
+        except RecordsUnavailableError as error:
+            self._note_away(error)
+        except BaseException:
+            await self._database.close()
+            raise
+        try:
+            await self._run(self._spool.open)
+        except BaseException:
+            await self._database.close()
+            raise
+        if len(self._spool):
+            _log.info("records_found", waiting=len(self._spool))
+        self._work.set()
+        self._writer = asyncio.create_task(self._write_all())
 
     async def put(self, document: Document) -> bool:
-        """Write a record, or replace the one of the same ``record_id``.
+        """Keep a record, or a later state of the one with the same ``record_id``.
 
         Returns:
-            Whether it was written; a failure is logged, never raised.
+            Whether it is safe: in the database, or in the spool on the disk; a failure is logged,
+            never raised.
+
+        Raises:
+            StateError: the store is not open.
         """
+        self._refuse_closed()
+        record_id = document["record_id"]
+        text = json.dumps(document)
+        spooled = await self._run(lambda: self._spool.put(record_id, text))
+        if spooled.dropped:
+            self.counts["dropped"] += spooled.dropped
+            _log.error("records_dropped", count=spooled.dropped, waiting=len(self._spool))
+        if not spooled.safe:
+            self.counts["unsafe"] += 1
+        self._work.set()
+        if self._away:
+            return spooled.safe
+        written = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(record_id, []).append((spooled.ticket, written))
         try:
-            await self._run(lambda: self._write(document))
-        except (sqlite3.Error, OSError) as error:
-            _log.error(
-                "record_not_written",
-                call_id=document.get("call_id"),
-                cause=type(error).__name__,
-                sqlite_error=getattr(error, "sqlite_errorname", None),
-            )
-            return False
-        return True
+            async with asyncio.timeout(_WRITTEN_S):
+                done = await written
+        except TimeoutError:
+            done = False
+        if not done and not spooled.safe:
+            _log.error("record_not_written", call_id=document.get("call_id"))
+        return done or spooled.safe
 
     async def get(self, call_id: str) -> Document | None:
         """The newest record of a call, by the provider's id of it; ``None`` if there is none.
@@ -103,75 +145,174 @@ class CallStore:
         Raises:
             RecordsUnavailableError: the database does not answer.
         """
-        rows = await self._select(
-            "SELECT document FROM calls WHERE call_id = ? ORDER BY started_at DESC, rowid DESC "
-            "LIMIT 1",
-            (call_id,),
+        query = (
+            sa.select(calls.c.record_id, calls.c.document)
+            .where(calls.c.call_id == call_id)
+            .order_by(calls.c.started_at.desc(), calls.c.record_id.desc())
+            .limit(1)
         )
-        return rows[0] if rows else None
+        found = await self._read(lambda connection: _complete(connection, query))
+        return found[0] if found else None
 
     async def list(self, limit: int = 50) -> Documents:
-        """The newest records, newest first.
+        """The newest records without their turns, newest first.
 
         Raises:
             RecordsUnavailableError: the database does not answer.
         """
-        return await self._select(
-            "SELECT document FROM calls ORDER BY started_at DESC, rowid DESC LIMIT ?", (limit,)
-        )
+        query = sa.select(calls.c.document).order_by(*_NEWEST_FIRST).limit(limit)
+
+        async def select(connection: AsyncConnection) -> Documents:
+            return [json.loads(text) for text in (await connection.execute(query)).scalars()]
+
+        documents: Documents = await self._read(select)
+        for document in documents:
+            document.pop("turns", None)
+        return documents
 
     async def close(self) -> None:
-        """Finish what was put, and disconnect."""
-        await self._run(self._disconnect)
-        self._thread.shutdown(wait=False)
+        """Write what was put, as far as the database takes it now, and disconnect."""
+        self._stopping = True
+        self._stop.set()
+        self._work.set()
+        if self._writer is not None:
+            await self._writer
+            self._writer = None
+        if len(self._spool):
+            _log.warning("records_left", waiting=len(self._spool))
+        await self._database.close()
+        self._thread.shutdown(wait=True)
+
+    # -- the task between spool and database ------------------------------------------------------
+
+    async def _write_all(self) -> None:
+        wait_s = _FIRST_RETRY_S
+        while True:
+            first = await self._run(self._spool.first)
+            if first is None:
+                if self._stopping:
+                    return
+                self._work.clear()
+                if not len(self._spool):
+                    await self._work.wait()
+                continue
+            record_id, ticket, text = first
+            try:
+                await self._write(json.loads(text))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the calls go on
+                if is_refusal(error):
+                    await self._set_aside(record_id, ticket, error)
+                    continue
+                self._note_away(error)
+                if self._stopping:
+                    return
+                await self._pause(wait_s)
+                wait_s = min(2 * wait_s, _LAST_RETRY_S)
+                continue
+            wait_s = _FIRST_RETRY_S
+            self.counts["written"] += 1
+            await self._run(partial(self._spool.done, record_id, ticket))
+            self._tell(record_id, ticket, written=True)
+            if self._away:
+                self._away = False
+                _log.warning("records_database_back", waiting=len(self._spool))
+
+    async def _set_aside(self, record_id: str, ticket: int, error: Exception) -> None:
+        """One record that the database will never take does not hold up those behind it."""
+        self.counts["rejected"] += 1
+        _log.error("record_rejected", record_id=record_id, cause=type(error).__name__)
+        await self._run(partial(self._spool.reject, record_id, ticket))
+        self._tell(record_id, ticket, written=False)
+
+    async def _write(self, document: Document) -> None:
+        row = call_row(document)
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        new = insert(calls).values(row)
+        upsert = new.on_conflict_do_update(
+            index_elements=[calls.c.record_id],
+            set_={key: new.excluded[key] for key in row if key != "record_id"},
+            where=calls.c.revision <= new.excluded.revision,
+        ).returning(calls.c.record_id)
+        async with self._database.begin() as connection:
+            taken = (await connection.execute(upsert)).all()
+            if not taken:
+                return  # a later state is there
+            for turn in turn_rows(document):
+                said = insert(turns).values(turn)
+                await connection.execute(
+                    said.on_conflict_do_update(
+                        index_elements=[turns.c.record_id, turns.c.number],
+                        set_={key: said.excluded[key] for key in turn},
+                    )
+                )
+
+    def _tell(self, record_id: str, ticket: int, *, written: bool) -> None:
+        """Tell those who wait for this state of a record, or for an earlier one."""
+        left = []
+        for waiting, future in self._waiters.pop(record_id, []):
+            if waiting > ticket:
+                left.append((waiting, future))
+            elif not future.done():
+                future.set_result(written)
+        if left:
+            self._waiters[record_id] = left
+
+    def _note_away(self, error: BaseException) -> None:
+        if not self._away:
+            self._away = True
+            self.counts["away"] += 1
+            # Not the error's text: SQLAlchemy puts the statement's values into it.
+            cause = type(getattr(error, "orig", None) or error).__name__
+            _log.error("records_database_away", cause=cause, waiting=len(self._spool))
+        for waiters in self._waiters.values():
+            for _, future in waiters:
+                if not future.done():
+                    future.set_result(False)
+        self._waiters.clear()
+
+    async def _pause(self, wait_s: float) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+    # -- for both ---------------------------------------------------------------------------------
 
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _select(self, query: str, values: tuple[object, ...]) -> Documents:
+    async def _read(self, work: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        self._refuse_closed()
         try:
-            rows = await self._run(
-                lambda: self._open_connection().execute(query, values).fetchall()
-            )
-        except (sqlite3.Error, OSError) as error:
-            raise RecordsUnavailableError(f"the call records cannot be read: {error}") from None
-        return [json.loads(row[0]) for row in rows]
+            async with self._database.begin() as connection:
+                return await work(connection)
+        except (SQLAlchemyError, OSError, TimeoutError, ConfigError) as error:
+            raise unavailable(error) from None
 
-    def _open_connection(self) -> sqlite3.Connection:
-        if self._connection is None:
+    def _refuse_closed(self) -> None:
+        if self._writer is None:
             raise StateError("the call store is not open")
-        return self._connection
 
-    def _connect(self) -> None:
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path or ":memory:", timeout=_LOCK_TIMEOUT_S)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            # With WAL, NORMAL can lose the last records in a power cut, but never breaks the file.
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.executescript(_SCHEMA)
-        except sqlite3.Error:
-            connection.close()
-            raise
-        self._connection = connection
 
-    def _write(self, document: Document) -> None:
-        connection = self._open_connection()
-        row = (
-            document["record_id"],
-            document["call_id"],
-            document["started_at"],
-            json.dumps(document, ensure_ascii=False),
-        )
-        with connection:  # commits, or rolls back and re-raises
-            connection.execute(
-                "INSERT INTO calls VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (record_id) DO UPDATE SET document = excluded.document",
-                row,
-            )
+_NEWEST_FIRST: Final = (calls.c.started_at.desc(), calls.c.record_id.desc())
 
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+
+def unavailable(error: BaseException) -> RecordsUnavailableError:
+    """What a reader is told of a failure: its kind, without the statement and its values."""
+    kind = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return RecordsUnavailableError(f"the call records cannot be read: {type(kind).__name__}")
+
+
+async def _complete(connection: AsyncConnection, query: sa.Select[Any]) -> Documents:
+    """Calls with their turns; the query selects record_id and document."""
+    found = (await connection.execute(query)).all()
+    of_call: dict[str, list[str]] = {record_id: [] for record_id, _ in found}
+    rows = await connection.execute(
+        sa.select(turns.c.record_id, turns.c.document)
+        .where(turns.c.record_id.in_(of_call))
+        .order_by(turns.c.record_id, turns.c.number)
+    )
+    for record_id, text in rows:
+        of_call[record_id].append(text)
+    return [document_of(text, of_call[record_id]) for record_id, text in found]

@@ -124,6 +124,7 @@ class MediaStream:
         self._refusals: Counter[str] = Counter()
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
+        self._stored_turns = 0
         self._loop = asyncio.get_running_loop()
         self._opened_at_s = self._heard_at_s = self._loop.time()
 
@@ -283,13 +284,21 @@ class MediaStream:
         self._journal = Journal(started)
         self._call = Call(self._context.flow, self._context.call_settings)
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
-        self._spawn(self._store_start())
+        self._spawn(self._store())
         self._spawn(self._say())
         self._perform(self._call.receive(started))
 
-    async def _store_start(self) -> None:
-        # A server that is killed leaves this record behind, which says that the call never ended.
+    async def _store(self) -> None:
+        # What a server that is killed leaves behind: a record that says the call never ended.
         await self._context.store.put(self.document())
+
+    def _store_turns(self) -> None:
+        """Store the call when a turn is over, so that a crash costs one turn at most."""
+        if self._call is None or self._call.ended or self._ending is not None:
+            return  # it is stored at its end
+        if len(self._call.turns) > self._stored_turns:
+            self._stored_turns = len(self._call.turns)
+            self._spawn(self._store())
 
     def _refuse(self, reason: str, detail: str, *, fatal: bool) -> None:
         self._context.counters.add("refusals", reason)
@@ -329,6 +338,7 @@ class MediaStream:
                     self._recognize(action)
                 case Hangup(reason=reason):
                     self._outbox.hangup(reason)
+        self._store_turns()
 
     async def _say(self) -> None:
         try:

@@ -1,104 +1,90 @@
-"""Call records in a real SQLite file: written, found, and never a reason for a call to fail."""
+"""Call records in real databases: written, found, brought up to date."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from ivr.config import RecordSettings
 from ivr.errors import ConfigError, StateError
-from ivr.records import store as store_module
+from ivr.records.database import Database
 from ivr.records.store import CallStore, RecordsUnavailableError
+from tests.records.calls import ended, record, with_store
 
 
-def record(number: int, **changes: Any) -> dict[str, Any]:
-    """A record as the server writes it."""
-    return {
-        "record_id": f"r{number}",
-        "call_id": f"CA{number}",
-        "started_at": f"2025-01-01T00:00:{number:02}.000+00:00",
-        "outcome": "completed",
-        **changes,
-    }
-
-
-@asynccontextmanager
-async def opened(path: Path | None) -> AsyncIterator[CallStore]:
-    """An open store, closed at the end."""
-    store = CallStore(path)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def with_store(path: Path | None, scenario: Callable[[CallStore], Awaitable[None]]) -> None:
-    """Run a scenario with an open store."""
-
-    async def main() -> None:
-        async with opened(path) as store:
-            await scenario(store)
-
-    asyncio.run(main())
-
-
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_put_and_get(tmp_path: Path, in_memory: bool) -> None:
-    """A record comes back as it was put, in a file and in memory."""
+def test_put_and_get(settings: RecordSettings) -> None:
+    """A record comes back as it was put, turns and all."""
 
     async def scenario(store: CallStore) -> None:
-        document = record(1, variables={"account": "41550012"}, turns=[{"step": "é"}])
+        document = ended(1, refusals={"bad_json": 2})
+        document["note"] = "é\x00\ud800"  # whatever a provider sends
         assert await store.put(document)
         assert await store.get("CA1") == document
         assert await store.get("CA2") is None
 
-    with_store(None if in_memory else tmp_path / "deep" / "er" / "calls.db", scenario)
+    with_store(settings, scenario)
 
 
-def test_records_survive_a_restart(tmp_path: Path) -> None:
+def test_records_survive_a_restart(lasting: RecordSettings) -> None:
     """What one process wrote, the next one reads."""
 
     async def write(store: CallStore) -> None:
-        await store.put(record(1))
+        await store.put(ended(1))
 
     async def read(store: CallStore) -> None:
-        assert await store.get("CA1") == record(1)
+        assert await store.get("CA1") == ended(1)
 
-    with_store(tmp_path / "calls.db", write)
-    with_store(tmp_path / "calls.db", read)
+    with_store(lasting, write)
+    with_store(lasting, read)
 
 
-def test_second_put_replaces_the_first(tmp_path: Path) -> None:
-    """A call is put at its start and again at its end: one record."""
+def test_later_state_replaces_the_earlier(settings: RecordSettings) -> None:
+    """A call is put at its start, after turns and at its end: one record, the last state of it."""
 
     async def scenario(store: CallStore) -> None:
-        await store.put(record(1, outcome="unfinished"))
-        await store.put(record(1, outcome="completed"))
+        await store.put(record(1, outcome="unfinished", status="in-progress", turns=[]))
+        await store.put(ended(1))
         assert [r["outcome"] for r in await store.list()] == ["completed"]
+        found = await store.get("CA1")
+        assert found is not None
+        assert len(found["turns"]) == 2
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(settings, scenario)
 
 
-def test_list_is_newest_first_and_bounded(tmp_path: Path) -> None:
-    """The newest calls come first, and no more than asked for."""
+def test_earlier_state_never_replaces_the_later(settings: RecordSettings) -> None:
+    """A record that is replayed late does no harm."""
+
+    async def scenario(store: CallStore) -> None:
+        await store.put(ended(1))
+        await store.put(record(1, outcome="unfinished", status="in-progress", turns=[]))
+        await store.put(ended(1))
+        assert await store.get("CA1") == ended(1)
+
+    with_store(settings, scenario)
+
+
+def test_list_is_newest_first_and_bounded(settings: RecordSettings) -> None:
+    """The newest calls come first, no more than asked for, and without what was said."""
 
     async def scenario(store: CallStore) -> None:
         for number in (2, 5, 1, 4, 3):
-            await store.put(record(number))
-        await store.put(record(1))  # an update is not a newer call
-        assert [r["record_id"] for r in await store.list(3)] == ["r5", "r4", "r3"]
+            await store.put(ended(number))
+        await store.put(ended(1))  # an update is not a newer call
+        listed = await store.list(3)
+        assert [r["record_id"] for r in listed] == ["r5", "r4", "r3"]
+        assert "turns" not in listed[0]
         assert len(await store.list()) == 5
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(settings, scenario)
 
 
-def test_get_is_the_newest_of_two_streams_of_a_call(tmp_path: Path) -> None:
+def test_get_is_the_newest_of_two_streams_of_a_call(settings: RecordSettings) -> None:
     """A call that was streamed twice has two records; its id finds the later one."""
 
     async def scenario(store: CallStore) -> None:
@@ -110,10 +96,10 @@ def test_get_is_the_newest_of_two_streams_of_a_call(tmp_path: Path) -> None:
         assert found["record_id"] == "r2"
         assert len(await store.list()) == 2
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(settings, scenario)
 
 
-def test_ids_are_data_not_sql(tmp_path: Path) -> None:
+def test_ids_are_data_not_sql(settings: RecordSettings) -> None:
     """Quotes in an id find nothing and harm nothing."""
 
     async def scenario(store: CallStore) -> None:
@@ -121,10 +107,10 @@ def test_ids_are_data_not_sql(tmp_path: Path) -> None:
         assert await store.get("' OR 1=1; DROP TABLE calls; --") is None
         assert await store.get("CA1") is not None
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(settings, scenario)
 
 
-def test_many_puts_at_once_keep_their_order(tmp_path: Path) -> None:
+def test_many_puts_at_once_keep_their_order(settings: RecordSettings) -> None:
     """Calls that end together are all written, the last put of each winning."""
 
     async def scenario(store: CallStore) -> None:
@@ -132,46 +118,91 @@ def test_many_puts_at_once_keep_their_order(tmp_path: Path) -> None:
         assert all(await asyncio.gather(*puts))
         assert sorted(r["outcome"] for r in await store.list()) == [str(n) for n in range(40, 50)]
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(settings, scenario)
 
 
-def test_event_loop_turns_while_the_disk_is_slow(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A write that hangs on a lock does not hold up anything else."""
-    monkeypatch.setattr(store_module, "_LOCK_TIMEOUT_S", 0.3)
+def test_columns_hold_what_is_looked_for(lasting: RecordSettings) -> None:
+    """Who reads the tables with SQL finds calls and turns by columns."""
 
     async def scenario(store: CallStore) -> None:
-        other = sqlite3.connect(tmp_path / "calls.db", isolation_level=None)
-        other.execute("BEGIN EXCLUSIVE")
-        put = asyncio.ensure_future(store.put(record(1)))
-        turns = 0
-        while not put.done():
-            await asyncio.sleep(0.01)
-            turns += 1
-        other.execute("ROLLBACK")
-        other.close()
-        assert turns >= 5
-        assert put.result() is False
-        assert await store.put(record(1))  # and the next one goes through
+        await store.put(ended(1, duration_ms=14841))
+        database = Database(lasting)
+        await database.open()
+        async with database.begin() as connection:
+            call = (await connection.execute(text("SELECT * FROM calls"))).mappings().one()
+            turns = (
+                (await connection.execute(text("SELECT * FROM turns ORDER BY number")))
+                .mappings()
+                .all()
+            )
+        await database.close()
+        assert (call["status"], call["outcome"]) == ("ended", "completed")
+        assert (call["ended_by"], call["duration_ms"]) == ("agent", 14841)
+        assert [(t["number"], t["step"], t["cause"]) for t in turns] == [
+            (0, "ask0", "success"),
+            (1, "ask1", "success"),
+        ]
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(lasting, scenario)
 
 
-def test_failed_write_is_false_not_an_exception(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk costs the record, not the call."""
+# -- migrations ------------------------------------------------------------------------------------
 
-    def full(store: CallStore, document: dict[str, Any]) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(CallStore, "_write", full)
+def test_file_of_before_the_migrations_is_taken_over(tmp_path: Path) -> None:
+    """The one table that ivr made before is brought up to date, its records with it."""
+    path = tmp_path / "calls.db"
+    old = sqlite3.connect(path)
+    old.executescript(
+        "CREATE TABLE calls (record_id TEXT PRIMARY KEY, call_id TEXT NOT NULL, "
+        "started_at TEXT NOT NULL, document TEXT NOT NULL);"
+        "CREATE INDEX calls_by_call ON calls (call_id, started_at);"
+        "CREATE INDEX calls_by_start ON calls (started_at);"
+    )
+    for number in (1, 2):
+        document = ended(number)
+        values = (f"r{number}", f"CA{number}", document["started_at"], json.dumps(document))
+        old.execute("INSERT INTO calls VALUES (?, ?, ?, ?)", values)
+    old.commit()
+    old.close()
 
     async def scenario(store: CallStore) -> None:
-        assert await store.put(record(1)) is False
+        assert await store.get("CA1") == ended(1)
+        assert [r["record_id"] for r in await store.list()] == ["r2", "r1"]
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(RecordSettings(path=path), scenario)
+
+
+def test_newer_database_is_left_alone(lasting: RecordSettings) -> None:
+    """A schema that this version does not know is told, with the cure."""
+
+    async def age(store: CallStore) -> None:
+        database = Database(lasting)
+        await database.open()
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await database.close()
+
+    with_store(lasting, age)
+    with pytest.raises(ConfigError, match=r"newer ivr.*9999"):
+        asyncio.run(CallStore(lasting).open())
+
+
+def test_several_servers_may_start_at_once(lasting: RecordSettings) -> None:
+    """The migrations run once, whoever is first."""
+
+    async def main() -> None:
+        stores = [CallStore(lasting) for _ in range(4)]
+        await asyncio.gather(*(store.open() for store in stores))
+        await asyncio.gather(*(store.put(ended(n)) for n, store in enumerate(stores)))
+        assert len(await stores[0].list()) == 4
+        for store in stores:
+            await store.close()
+
+    asyncio.run(main())
+
+
+# -- mistakes --------------------------------------------------------------------------------------
 
 
 def test_database_that_went_away_cannot_be_read(tmp_path: Path) -> None:
@@ -185,9 +216,10 @@ def test_database_that_went_away_cannot_be_read(tmp_path: Path) -> None:
             await store.get("CA1")
         with pytest.raises(RecordsUnavailableError):
             await store.list()
-        assert await store.put(record(1)) is False
+        assert await store.put(record(1))  # it waits in the spool
+        assert store.waiting == 1
 
-    with_store(tmp_path / "calls.db", scenario)
+    with_store(RecordSettings(path=tmp_path / "calls.db"), scenario)
 
 
 def test_file_that_is_no_database_is_told_at_start(tmp_path: Path) -> None:
@@ -196,7 +228,7 @@ def test_file_that_is_no_database_is_told_at_start(tmp_path: Path) -> None:
     path.write_text("these are my notes, not a database; keep them as they are\n" * 50)
     before = path.read_bytes()
     with pytest.raises(ConfigError, match=r"notes\.txt.*records\.path"):
-        asyncio.run(CallStore(path).open())
+        asyncio.run(CallStore(RecordSettings(path=path)).open())
     assert path.read_bytes() == before
 
 
@@ -204,14 +236,32 @@ def test_folder_that_cannot_be_made_is_told_at_start(tmp_path: Path) -> None:
     """A path through a file is named."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"records\.path"):
-        asyncio.run(CallStore(tmp_path / "file" / "calls.db").open())
+        asyncio.run(CallStore(RecordSettings(path=tmp_path / "file" / "calls.db")).open())
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "secret", "postgresql+psycopg2"])
+def test_wrong_url_is_told_without_its_password(url: str) -> None:
+    """An address that is none of PostgreSQL's is refused, unseen."""
+    with pytest.raises(ConfigError, match=r"records\.url") as caught:
+        CallStore(RecordSettings.model_validate({"url": url}))
+    assert "secret" not in str(caught.value)
+
+
+def test_unknown_database_is_told_at_start(lasting: RecordSettings, tmp_path: Path) -> None:
+    """A PostgreSQL that answers but has no such database is a mistake of the configuration."""
+    if lasting.url is None:
+        pytest.skip("SQLite makes the file")
+    url = lasting.url.get_secret_value().rpartition("/")[0] + "/nowhere"
+    wrong = RecordSettings.model_validate({"url": url, "spool_dir": tmp_path / "spool"})
+    with pytest.raises(ConfigError, match=r"nowhere.*records\.url"):
+        asyncio.run(CallStore(wrong).open())
 
 
 def test_closed_store_is_our_bug() -> None:
     """Asking a store that is not open is a mistake in the server."""
 
     async def scenario() -> None:
-        store = CallStore(None)
+        store = CallStore(RecordSettings(path=None))
         with pytest.raises(StateError):
             await store.get("CA1")
         await store.close()

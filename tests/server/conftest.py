@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ivr.actions import CallSettings
 from ivr.audio.espeak import Espeak
 from ivr.audio.g711 import mulaw_encode
-from ivr.config import Settings
+from ivr.config import RecordSettings, Settings
 from ivr.errors import Overloaded
 from ivr.flow.machine import Prompt
 from ivr.flow.schema import Flow, parse_flow
@@ -282,7 +282,7 @@ async def serving(
     """A server on a free port; keyword arguments are sections of the settings."""
     sections["recognizer"] = {"timeout_s": recognizer_timeout_s}
     settings = Settings.model_validate(sections)
-    store = CallStore(records)
+    store = CallStore(RecordSettings(path=records))
     await store.open()
     parsed: Flow = parse_flow(flow)
     app = create_app(

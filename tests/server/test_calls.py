@@ -77,8 +77,8 @@ def test_full_disk_does_not_stop_a_call(kit: Any, monkeypatch: pytest.MonkeyPatc
     async def scenario() -> None:
         async with kit.serving() as bench:
 
-            def full(document: Any) -> None:
-                raise sqlite3.OperationalError("database or disk is full")
+            async def full(document: Any) -> None:
+                raise OSError("database or disk is full")
 
             monkeypatch.setattr(bench.context.store, "_write", full)
             await finished_call(bench, "CA1", "4155")
@@ -217,5 +217,26 @@ def test_sensitive_answer_is_nowhere_in_the_record(kit: Any) -> None:
             assert record["turns"][0]["collected"]["value"] == "****"
             assert record["variables"] == {"pin": "****"}
             assert "4155" not in str(record)
+
+    kit.run(scenario)
+
+
+def test_turns_are_stored_while_the_call_lasts(kit: Any, tmp_path: Path) -> None:
+    """A server that is killed in the middle of a call leaves the answers before."""
+
+    async def scenario() -> None:
+        async with kit.serving(records=tmp_path / "calls.db") as bench:
+            line = await bench.call()
+            await line.mark()
+            await line.keys("4155")
+            await line.mark(2)
+
+            def stored() -> bool:
+                database = sqlite3.connect(tmp_path / "calls.db")
+                rows = database.execute("SELECT step, cause FROM turns").fetchall()
+                database.close()
+                return ("ask", "success") in rows
+
+            await bench.until(stored)
 
     kit.run(scenario)

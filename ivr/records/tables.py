@@ -1,0 +1,62 @@
+"""The tables of the call records, as the newest migration leaves them.
+
+Theory of operation: a call is one row, each of its turns another, and what is found, sorted or
+counted by stands in columns; the rest of either is a JSON document beside them, so that a new key
+of the record is no migration. Times are text, ISO 8601 in UTC with milliseconds: they sort as they
+are, in SQLite as in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata: Final = MetaData()
+
+calls: Final = Table(
+    "calls",
+    metadata,
+    Column("record_id", Text, primary_key=True),
+    Column("call_id", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    # The record without its turns.
+    Column("document", Text, nullable=False),
+    # A later state of a call has a higher number; a replay never puts an earlier one over it.
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("status", Text),
+    Column("ended_at", Text),
+    Column("duration_ms", BigInteger),
+    Column("outcome", Text),
+    Column("ended_by", Text),
+    Column("ended_reason", Text),
+    Index("calls_by_call", "call_id", "started_at"),
+    Index("calls_by_start", "started_at"),
+)
+
+turns: Final = Table(
+    "turns",
+    metadata,
+    Column("record_id", Text, ForeignKey("calls.record_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("step", Text),
+    Column("cause", Text),
+    Column("mode", Text),
+    Column("value", Text),  # as the flow's `store` has it
+    Column("confidence", Float),
+    Column("latency_ms", Float),
+    Column("attempt", Integer),
+    Column("sensitive", Boolean),
+    Column("document", Text, nullable=False),
+)
