@@ -1,24 +1,39 @@
-"""The flow as a graph: every step is reached, every path ends, every spoken value is there.
+"""The checks of a flow as a whole: every step is reached, every path ends, every value is there.
 
-Theory of operation: steps are nodes, and what may follow them are edges. Reachability runs forwards
-from the start, "can end" backwards from the ends. Which variables hold a value is a forward
+Theory of operation: steps are nodes, and what may follow them are edges (`ivr.flow.graph`).
+Reachability runs forwards from the start, "can end" backwards from the ends. A circle of steps that
+ask nothing would never be left, for nothing but an answer takes time. Which variables hold a value
+is a forward
 data-flow analysis: what is certain at a step is what is certain on *every* way to it, so the sets
 begin full and shrink until nothing changes. A capture adds its variable on the way out and takes it
-away on the way in and on failure; a no at the confirmation takes it away as well.
-`ivr.flow.machine` does exactly the same with the values.
+away on the way in and on failure; a no at the confirmation takes it away as well; a set adds, and a
+branch knows on each way what its tests have told. `ivr.flow.machine` does exactly the same with the
+values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ivr.flow.branch import bounds, is_number
 from ivr.flow.graph import Edge, closure, edges
 from ivr.flow.mistakes import unknown
-from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, EndStep, Flow
+from ivr.flow.model import (
+    AskStep,
+    BranchStep,
+    CaptureStep,
+    Case,
+    ConfirmStep,
+    EndStep,
+    Flow,
+    SetStep,
+)
 from ivr.flow.parts import Text
 from ivr.flow.source import Path, Source
+from ivr.flow.text import names, parse_template
 from ivr.grammar.lists import keys_of
 
+_NO_NUMBERS = tuple(f"builtin:{kind}" for kind in ("boolean", "date", "expiry", "natural"))
 UNCLEAR_PLACES = ("heard", "group")  # what the text for an unclear group can speak besides
 
 
@@ -33,6 +48,10 @@ def check_flow(flow: Flow, source: Source) -> None:
     for name, step in flow.steps.items():
         if isinstance(step, AskStep):
             _check_asking(flow, name, step, source)
+        if isinstance(step, SetStep):
+            _check_setting(flow, name, step, source)
+        if isinstance(step, BranchStep):
+            _check_numbers(flow, name, step, source)
     ways = list(edges(flow))
     for way in ways:
         if way.target not in flow.steps:
@@ -42,6 +61,7 @@ def check_flow(flow: Flow, source: Source) -> None:
             raise source.error(path, unknown("step", way.target, flow.steps))
     _check_reached(flow, ways, source)
     _check_ends(flow, ways, source)
+    _check_loops(flow, ways, source)
     _check_values(flow, ways, source)
     _check_lists(flow, source)
 
@@ -98,6 +118,64 @@ def _check_asking(flow: Flow, name: str, step: AskStep, source: Source) -> None:
             )
 
 
+def _check_setting(flow: Flow, name: str, step: SetStep, source: Source) -> None:
+    for variable, text in step.set.items():
+        here = ("steps", name, "set", variable)
+        if capturers := flow.capturers(variable):
+            raise source.error(
+                here, f"{' and '.join(capturers)} captures it as well; rename one of the variables"
+            )
+        for spoken in names(parse_template(text)):
+            kept = {capture.kept for capture in flow.captures(spoken)} - {"plain"}
+            if kept:
+                raise source.error(
+                    here,
+                    f'"{spoken}" is kept {min(kept)} and a copy of it would be kept plain; leave '
+                    "it out of this text",
+                )
+
+
+def _check_numbers(flow: Flow, name: str, step: BranchStep, source: Source) -> None:
+    """Bounds are for variables that can hold a number."""
+    for index, case in enumerate(step.branch):
+        if not (keys := bounds(case)):
+            continue
+        texts_set = [
+            other.set[case.variable]
+            for other in flow.steps.values()
+            if isinstance(other, SetStep) and case.variable in other.set
+        ]
+        texts_set += filter(None, [flow.variables.get(case.variable)])
+        wrong = [text for text in texts_set if "{" not in text and not is_number(text)]
+        wrong += [
+            kind
+            for capture in flow.captures(case.variable)
+            for kind in _NO_NUMBERS
+            if kind in capture.grammar
+        ]
+        if wrong:
+            raise source.error(
+                ("steps", name, "branch", index, keys[0]),
+                f'"{case.variable}" can be no number ({wrong[0]}); test it with equals or in',
+            )
+
+
+def _check_loops(flow: Flow, ways: list[Edge], source: Source) -> None:
+    silent = [
+        (way.origin, way.target)
+        for way in ways
+        if not isinstance(flow.steps[way.origin], AskStep | EndStep)
+    ]
+    for name in flow.steps:
+        after = [target for origin, target in silent if origin == name]
+        if name in closure(after, silent):
+            raise source.error(
+                ("steps", name),
+                "a circle of steps leads back here without a question; a call would never leave "
+                "it: let it pass a step that asks",
+            )
+
+
 def _check_reached(flow: Flow, ways: list[Edge], source: Source) -> None:
     reached = closure({flow.start}, [(way.origin, way.target) for way in ways])
     for name in flow.steps:
@@ -128,6 +206,29 @@ def _check_values(flow: Flow, ways: list[Edge], source: Source) -> None:
                     place == ("unclear",) and variable in UNCLEAR_PLACES
                 ):
                     raise source.error(("steps", name, *place), _absent(flow, variable))
+        if isinstance(step, SetStep):
+            known = certain[name]
+            for variable, said in step.set.items():
+                for spoken in names(parse_template(said)):
+                    if spoken not in known:
+                        raise source.error(("steps", name, "set", variable), _absent(flow, spoken))
+                known |= {variable}
+        if isinstance(step, BranchStep):
+            _check_tested(flow, name, step, certain[name], source)
+
+
+def _check_tested(
+    flow: Flow, name: str, step: BranchStep, known: frozenset[str], source: Source
+) -> None:
+    """Only ``empty`` may look at a variable that could have no value."""
+    every = _all_variables(flow)
+    for index, case in enumerate(step.branch):
+        here = ("steps", name, "branch", index)
+        if case.variable not in every:
+            raise source.error((*here, "if"), unknown("variable", case.variable, every))
+        if case.variable not in known and case.empty is None:
+            raise source.error((*here, "if"), _absent(flow, case.variable))
+        known = _after_case(case, known, taken=False)
 
 
 def _check_lists(flow: Flow, source: Source) -> None:
@@ -147,15 +248,25 @@ def _absent(flow: Flow, variable: str) -> str:
             f'"{variable}" has no value yet on some way to this step; capture it before on every '
             "way, or do not speak it here"
         )
-    captured = [step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)]
-    return unknown("variable", variable, [*flow.variables, *captured])
+    if flow.setters(variable):
+        return (
+            f'"{variable}" has no value yet on some way to this step; set it before on every way, '
+            'or give it a text under "variables:"'
+        )
+    return unknown("variable", variable, _all_variables(flow))
+
+
+def _all_variables(flow: Flow) -> frozenset[str]:
+    """Every variable that can have a value in some call."""
+    captured = {step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)}
+    given = {name for step in flow.steps.values() if isinstance(step, SetStep) for name in step.set}
+    return frozenset(captured.union(given, flow.variables))
 
 
 def _certain(flow: Flow, ways: list[Edge]) -> dict[str, frozenset[str]]:
     """For each step, the variables that hold a value whichever way the call came there."""
     given = frozenset(flow.variables)
-    every = given | {step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)}
-    certain = dict.fromkeys(flow.steps, every)
+    certain = dict.fromkeys(flow.steps, _all_variables(flow))
     certain[flow.start] = given
     changed = True
     while changed:
@@ -180,4 +291,18 @@ def _after(flow: Flow, way: Edge, before: frozenset[str]) -> frozenset[str]:
         return before | {step.capture} if has_value else before - {step.capture}
     if isinstance(step, ConfirmStep) and key != "yes":
         return before - {step.confirm}
+    if isinstance(step, SetStep):
+        return before.union(step.set)
+    if isinstance(step, BranchStep):
+        taken = way.path[1] if key == "branch" else None
+        for index, case in enumerate(step.branch):
+            if index == taken:
+                return _after_case(case, before, taken=True)
+            before = _after_case(case, before, taken=False)
     return before
+
+
+def _after_case(case: Case, before: frozenset[str], *, taken: bool) -> frozenset[str]:
+    """What a case has told: any test but ``empty: true`` holds for a value alone."""
+    has_value = not case.empty if taken else case.empty
+    return before | {case.variable} if has_value else before

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ivr.flow.model import AskStep, CaptureStep, ConfirmStep, Flow, MenuStep, SayStep
+from ivr.flow.model import (
+    AskStep,
+    BranchStep,
+    CaptureStep,
+    ConfirmStep,
+    Flow,
+    MenuStep,
+    SayStep,
+    SetStep,
+)
 from ivr.flow.source import Path
 
 
@@ -30,7 +39,7 @@ class Edge(NamedTuple):
 def edges(flow: Flow) -> Iterator[Edge]:
     """Every way that a call can take, in the order of the file."""
     for name, step in flow.steps.items():
-        if isinstance(step, SayStep | CaptureStep):
+        if isinstance(step, SayStep | CaptureStep | SetStep):
             yield Edge(name, step.next, ("next",))
         if isinstance(step, ConfirmStep):
             yield Edge(name, step.yes, ("yes",))
@@ -38,6 +47,10 @@ def edges(flow: Flow) -> Iterator[Edge]:
         if isinstance(step, MenuStep):
             for choice, target in step.menu.items():
                 yield Edge(name, target, ("menu", choice))
+        if isinstance(step, BranchStep):
+            for index, case in enumerate(step.branch):
+                yield Edge(name, case.next, ("branch", index, "next"))
+            yield Edge(name, step.otherwise, ("else",))
         if isinstance(step, CaptureStep) and step.on_ambiguous is not None:
             yield Edge(name, step.on_ambiguous, ("on_ambiguous",))
         if isinstance(step, AskStep):

@@ -29,22 +29,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from ivr.errors import ConfigError, StateError
+from ivr.errors import StateError
+from ivr.flow.branch import follow
 from ivr.flow.check import texts
 from ivr.flow.model import (
     BOOLEAN,
     AskStep,
+    BranchStep,
     CaptureStep,
     ConfirmStep,
     EndStep,
     Flow,
     MenuStep,
     SayStep,
+    SetStep,
 )
 from ivr.flow.parts import Listening, Text
 from ivr.flow.source import Path
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
 from ivr.flow.turn import Collect, End, Prompt, Turn
+from ivr.flow.variables import Variables
 from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, Unclear
@@ -97,29 +101,11 @@ class Dialogue:
     """
 
     def __init__(self, flow: Flow, variables: Mapping[str, str] | None = None) -> None:
-        given = dict(variables or {})
-        for name in given:
-            if name not in flow.variables:
-                raise ConfigError(
-                    f'flow {flow.flow} has no variable "{name}"; declare it under "variables:"'
-                )
         self._flow = flow
-        self._values = {name: text for name, text in flow.variables.items() if text is not None}
-        self._values.update(given)
-        for name in flow.variables:
-            if name not in self._values:
-                raise ConfigError(
-                    f'flow {flow.flow} needs a value for "{name}"; give one for the call, or a '
-                    'text under "variables:"'
-                )
-        self._constants = frozenset(self._values.keys() - given.keys())
+        self._variables = Variables(flow, variables or {})
         self._step: str | None = None
         self._ended = False
         self._turns = 0
-        self._confirmable = frozenset(
-            step.confirm for step in flow.steps.values() if isinstance(step, ConfirmStep)
-        )
-        self._affirmed: set[str] = set()  # variables that the caller said yes to
         self._captured_by: dict[
             str, tuple[str, Listening]
         ] = {}  # variable -> the step, and its limits
@@ -143,10 +129,8 @@ class Dialogue:
     @property
     def variables(self) -> dict[str, str]:
         """What has been captured so far, and what was given at the start; a copy."""
-        hidden = self._constants
-        if not isinstance(self._flow.steps.get(self._step or ""), EndStep):
-            hidden |= self._confirmable - self._affirmed
-        return {name: value for name, value in self._values.items() if name not in hidden}
+        at_end = isinstance(self._flow.steps.get(self._step or ""), EndStep)
+        return self._variables.shown(ended=at_end)
 
     def start(self) -> Turn:
         """The first turn.
@@ -188,7 +172,7 @@ class Dialogue:
     def _captured(self, name: str, step: CaptureStep, result: Collected) -> Turn:
         if result.value is None:
             raise StateError(f"step {name} was given success without a value")
-        self._values[step.capture] = result.value
+        self._variables.capture(step.capture, result.value)
         self._captured_by[step.capture] = (name, self._flow.listening(step))
         follows = step.on_ambiguous if result.ambiguous else None
         return self._enter(follows or step.next)
@@ -204,19 +188,20 @@ class Dialogue:
         if result.value not in ("yes", "no"):
             raise StateError(f"step {name} was given neither yes nor no")
         if result.value == "yes":
-            self._affirmed.add(step.confirm)
+            self._variables.affirm(step.confirm)
             return self._enter(step.yes)
         capturer, listening = self._captured_by[step.confirm]
         refused = self._refused_values.setdefault(capturer, set())
-        refused.add(self._values[step.confirm])
-        right = self._corrected(capturer, self._values[step.confirm], result.correction)
-        self._drop(step.confirm)
+        value = self._variables.values[step.confirm]
+        refused.add(value)
+        right = self._corrected(capturer, value, result.correction)
+        self._variables.drop(step.confirm)
         counts = self._failures[capturer]
         counts["rejected"] += 1
         if counts.total() >= listening.attempts:
             return self._enter(listening.on_failure or "")
         if right is not None:
-            self._values[step.confirm] = right
+            self._variables.capture(step.confirm, right)
             return self._enter(name)
         self._resumed[capturer] = "rejected"
         return self._enter(self._flow.after_no(step))
@@ -238,7 +223,7 @@ class Dialogue:
             self._forget_answer(step)
             return self._enter(self._flow.on_operator)
         if wish is CompletionCause.RESTART and isinstance(step, ConfirmStep):
-            self._drop(step.confirm)
+            self._variables.drop(step.confirm)
             self._resumed[self._captured_by[step.confirm][0]] = "restarted"
             return self._enter(self._flow.after_no(step))
         cause = {CompletionCause.HELP: "help", CompletionCause.RESTART: "restarted"}.get(wish)
@@ -256,25 +241,36 @@ class Dialogue:
         return self._enter(listening.on_failure or "")
 
     def _enter(self, name: str) -> Turn:
-        """Go to a step, saying what lies on the way to the next question or the end."""
+        """Go to a step, saying and doing what lies on the way to the next question or the end."""
         prompts: list[Prompt] = []
         step = self._flow.steps[name]
-        while isinstance(step, SayStep):
-            prompts.append(self._prompt(name, ("say",), step.say))
-            name, step = step.next, self._flow.steps[step.next]
+        while not isinstance(step, AskStep | EndStep):
+            if isinstance(step, SayStep):
+                prompts.append(self._prompt(name, ("say",), step.say))
+            name = self._pass(step)
+            step = self._flow.steps[name]
         self._step = name
         if isinstance(step, EndStep):
             if step.say is not None:
                 prompts.append(self._prompt(name, ("say",), step.say))
             return self._end(tuple(prompts), step.end)
         if isinstance(step, CaptureStep):
-            self._drop(step.capture)
+            self._variables.drop(step.capture)
         cause = self._resumed.pop(name, "prompt")
         if cause == "prompt":
             self._failures[name] = Counter()
             self._refused_values.pop(name, None)
             self._heard.pop(name, None)
         return self._ask(name, step, cause, tuple(prompts))
+
+    def _pass(self, step: SayStep | SetStep | BranchStep) -> str:
+        """Do what a step does that asks nothing; the step that follows."""
+        if isinstance(step, BranchStep):
+            return follow(step, self._variables.values)
+        if isinstance(step, SetStep):
+            for variable, text in step.set.items():
+                self._variables.assign(variable, text)
+        return step.next
 
     def _ask(self, name: str, step: AskStep, cause: str, before: tuple[Prompt, ...]) -> Turn:
         """The question in the words that the cause asks for, after what was said before."""
@@ -302,7 +298,7 @@ class Dialogue:
             groups.append(None if number == unclear.group else digits[at : at + size])
             at += size
         said = {"heard": spell_groups(groups), "group": ordinal(unclear.group, len(groups))}
-        words = fill(parse_template(text.text), {**self._values, **said})
+        words = fill(parse_template(text.text), {**self._variables.values, **said})
         self._asked = Prompt(words, personal=True)
         return Turn((self._asked,), collect=replace(turn.collect, unclear=unclear))
 
@@ -334,14 +330,9 @@ class Dialogue:
     def _forget_answer(self, step: AskStep) -> None:
         """The question was left without an answer."""
         if isinstance(step, CaptureStep):
-            self._drop(step.capture)
+            self._variables.drop(step.capture)
         if isinstance(step, ConfirmStep):
-            self._drop(step.confirm)
-
-    def _drop(self, variable: str) -> None:
-        """Forget a value and that it was confirmed."""
-        self._values.pop(variable, None)
-        self._affirmed.discard(variable)
+            self._variables.drop(step.confirm)
 
     def _end(self, prompts: tuple[Prompt, ...], outcome: str) -> Turn:
         self._ended = True
@@ -351,9 +342,9 @@ class Dialogue:
         template = parse_template(text.text)
         spoken = text.variables
         return Prompt(
-            fill(template, self._values),
+            fill(template, self._variables.values),
             recording=None if spoken else text.recording or _recording(step, place),
-            personal=not self._constants.issuperset(spoken),
+            personal=self._variables.is_personal(spoken),
         )
 
     def _collect(self, name: str, step: AskStep) -> Collect:

@@ -15,16 +15,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ivr.errors import FlowError
-from ivr.flow.model import (
-    KIND,
-    CaptureStep,
-    ConfirmStep,
-    EndStep,
-    Flow,
-    MenuStep,
-    SayStep,
-    kinds,
-)
+from ivr.flow.model import KIND, KINDS, BranchStep, Case, Flow, kinds
 from ivr.flow.parts import Listening, Model, Text
 from ivr.flow.source import Path, Source
 
@@ -49,11 +40,13 @@ def _locate(location: tuple[str | int, ...]) -> tuple[Path, type[Model]]:
     path: list[str | int] = []
     for part in location:
         if isinstance(part, str) and part.endswith(KIND):
-            model = _MODELS[part.removesuffix(KIND)]
+            model = KINDS[part.removesuffix(KIND)]
         elif part == "[key]":  # pydantic's mark for a mistake in the key itself
             continue
         else:
             path.append(part)
+            if model is BranchStep and isinstance(part, int):
+                model = Case
             if path == ["defaults"]:
                 model = Listening
     if path and path[-1] == "text" and model is not Flow:
@@ -61,13 +54,6 @@ def _locate(location: tuple[str | int, ...]) -> tuple[Path, type[Model]]:
     return tuple(path), model
 
 
-_MODELS: Final[dict[str, type[Model]]] = {
-    "say": SayStep,
-    "capture": CaptureStep,
-    "confirm": ConfirmStep,
-    "menu": MenuStep,
-    "end": EndStep,
-}
 _EXPECTED: Final = {
     "bool_type": "must be true or false",
     "string_type": 'must be text; put it in "quotes"',
@@ -77,7 +63,13 @@ _EXPECTED: Final = {
     "model_attributes_type": 'must hold keys and values, one "key: value" a line',
 }
 
-_ITEMS: Final = {"steps": "step", "menu": "choice"}  # what a mapping that may not be empty holds
+_ITEMS: Final = {  # what may not be empty holds these
+    "steps": "step",
+    "menu": "choice",
+    "set": "variable",
+    "branch": "case",
+    "in": "text",
+}
 
 
 def _message(details: Mapping[str, Any], path: Path, model: type[Model]) -> str:
@@ -88,7 +80,7 @@ def _message(details: Mapping[str, Any], path: Path, model: type[Model]) -> str:
         return str(details["ctx"]["error"])
     if kind == "extra_forbidden":
         holder = Text if _in_text(path, model) else model
-        return unknown("key", key, holder.model_fields)
+        return unknown("key", key, holder.keys())
     if kind == "missing":
         return f'is missing; add "{key}: ...", {_meaning(key, model)}'
     if kind == "union_tag_not_found":
@@ -123,7 +115,7 @@ def _in_text(path: Path, model: type[Model]) -> bool:
 
 def _meaning(key: str, model: type[Model]) -> str:
     """What a key is, from its description's first sentence: the cure for a wrong value."""
-    field = {**Text.model_fields, **model.model_fields}.get(key)
+    field = {**Text.keys(), **model.keys()}.get(key)
     description = field.description if field else None
     if description is None:
         return "a name: small letters, digits and underscores, beginning with a letter"

@@ -1,8 +1,9 @@
 """What may stand in a call-flow file: one model a kind of step, every key described.
 
 Theory of operation: the kind of a step is told by its leading key: ``capture`` asks for a value,
-``confirm`` asks whether it is right, ``menu`` asks which way to go, ``end`` finishes the call, and
-``say`` alone speaks and goes on. What the steps are made of is in `ivr.flow.parts`.
+``confirm`` asks whether it is right, ``menu`` asks which way to go, ``set`` gives variables a
+value, ``branch`` looks at them, ``end`` finishes the call, and ``say`` alone speaks and goes on.
+What the steps are made of is in `ivr.flow.parts`.
 """
 
 from __future__ import annotations
@@ -24,18 +25,22 @@ from pydantic import (
 
 from ivr.errors import ConfigError
 from ivr.flow.parts import Listening, Model, Name, Text
+from ivr.flow.text import parse_template
 from ivr.grammar import parse_grammar
 from ivr.grammar.lists import Directory, pin
 
 __all__ = [
     "AskStep",
+    "BranchStep",
     "CaptureStep",
+    "Case",
     "ConfirmStep",
     "EndStep",
     "Flow",
     "Listening",
     "MenuStep",
     "SayStep",
+    "SetStep",
     "kinds",
 ]
 
@@ -175,6 +180,61 @@ class MenuStep(_AskStep):
         return "|".join([*accepted, BOOLEAN] if len(numbers) < len(self.menu) else accepted)
 
 
+def _check_template(value: str) -> str:
+    parse_template(value)
+    return value
+
+
+class SetStep(Model):
+    """Gives variables a value and goes on."""
+
+    set: dict[Name, Annotated[str, AfterValidator(_check_template)]] = Field(
+        min_length=1,
+        description="The variables and their texts, in this order; {name} and {name:digits} put in"
+        " a variable.",
+    )
+    next: Name = Field(description="The step that follows.")
+
+
+class Case(Model):
+    """One way out of a branch: it is taken where all its tests hold."""
+
+    variable: Name = Field(alias="if", description="The variable to test.")
+    equals: str | None = Field(default=None, description="The text that it must be.")
+    one_of: list[str] | None = Field(
+        default=None, alias="in", min_length=1, description="The texts of which it must be one."
+    )
+    empty: bool | None = Field(
+        default=None,
+        description="Whether it must have no value, or one without a character; true or false.",
+    )
+    above: float | None = Field(default=None, description="The number that it must be over.")
+    below: float | None = Field(default=None, description="The number that it must be under.")
+    at_least: float | None = Field(default=None, description="The least number that it may be.")
+    at_most: float | None = Field(default=None, description="The greatest number that it may be.")
+    next: Name = Field(description="The step that follows where all of it holds.")
+
+    @model_validator(mode="after")
+    def _check_tests(self) -> Case:
+        tests = self.model_fields_set - {"variable", "next"}
+        if not tests:
+            raise ValueError(
+                "nothing is tested; add equals, in, empty, above, below, at_least or at_most"
+            )
+        if self.empty and len(tests) > 1:
+            raise ValueError("what is empty has no other property; leave out the other tests")
+        return self
+
+
+class BranchStep(Model):
+    """Goes the way of the first case that holds."""
+
+    branch: list[Case] = Field(
+        min_length=1, description="The cases; the first that holds is taken."
+    )
+    otherwise: Name = Field(alias="else", description="The step that follows where none holds.")
+
+
 class EndStep(Model):
     """Ends the call."""
 
@@ -185,21 +245,33 @@ class EndStep(Model):
 def kinds(data: object) -> tuple[str, ...]:
     """The kinds that a step in the file could be, by its keys; one of them in a sound step."""
     keys = data if isinstance(data, dict) else {}
-    return tuple(kind for kind in ("capture", "confirm", "menu", "end") if kind in keys) or ("say",)
+    return tuple(kind for kind in KINDS if kind in keys and kind != "say") or ("say",)
 
 
 def _tag(data: object) -> str | None:
-    if isinstance(data, SayStep | CaptureStep | ConfirmStep | MenuStep | EndStep):
-        return type(data).__name__.removesuffix("Step").lower() + KIND
+    for kind, model in KINDS.items():
+        if isinstance(data, model):
+            return kind + KIND
     found = kinds(data)
     return found[0] + KIND if len(found) == 1 else None
 
 
+KINDS: Final[dict[str, type[Model]]] = {
+    "capture": CaptureStep,
+    "confirm": ConfirmStep,
+    "menu": MenuStep,
+    "set": SetStep,
+    "branch": BranchStep,
+    "end": EndStep,
+    "say": SayStep,
+}
 Step = Annotated[
     Annotated[SayStep, Tag("say" + KIND)]
     | Annotated[CaptureStep, Tag("capture" + KIND)]
     | Annotated[ConfirmStep, Tag("confirm" + KIND)]
     | Annotated[MenuStep, Tag("menu" + KIND)]
+    | Annotated[SetStep, Tag("set" + KIND)]
+    | Annotated[BranchStep, Tag("branch" + KIND)]
     | Annotated[EndStep, Tag("end" + KIND)],
     Discriminator(_tag),
 ]
@@ -250,6 +322,19 @@ class Flow(Model):
             name
             for name, step in self.steps.items()
             if isinstance(step, CaptureStep) and step.capture == variable
+        )
+
+    def captures(self, variable: str) -> tuple[CaptureStep, ...]:
+        """Those steps themselves."""
+        steps = (self.steps[name] for name in self.capturers(variable))
+        return tuple(step for step in steps if isinstance(step, CaptureStep))
+
+    def setters(self, variable: str) -> tuple[str, ...]:
+        """The steps that set a variable."""
+        return tuple(
+            name
+            for name, step in self.steps.items()
+            if isinstance(step, SetStep) and variable in step.set
         )
 
     def after_no(self, step: ConfirmStep) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from ivr.flow.text import NAME, names, parse_template
 
@@ -26,6 +27,11 @@ class Model(BaseModel):
     """What all models here share."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def keys(cls) -> dict[str, FieldInfo]:
+        """The keys as the file has them: ``if`` and ``in`` are no names in Python."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
 class Text(Model):

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from ivr.errors import FlowError
 from ivr.flow.model import (
+    KINDS,
     CaptureStep,
+    Case,
     ConfirmStep,
     EndStep,
     Flow,
     Listening,
-    MenuStep,
     SayStep,
 )
 from ivr.flow.schema import load_flow, parse_flow
@@ -124,7 +125,7 @@ def test_the_example_shows_the_built_in_values() -> None:
 
 def test_every_key_is_described() -> None:
     """The reference is generated from the descriptions, and the error messages use them."""
-    for model in (Flow, Listening, SayStep, CaptureStep, ConfirmStep, MenuStep, EndStep):
+    for model in (Flow, Listening, Case, *KINDS.values()):
         for name, key in model.model_fields.items():
             assert key.description, name
             assert key.description.endswith("."), name

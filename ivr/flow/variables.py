@@ -1,0 +1,113 @@
+"""The variables of one call: what has a value, and what of it may leave the call.
+
+Theory of operation: a value comes from the flow's file (a constant), with the call, from the caller
+(captured) or from a ``set`` step. A captured value that the flow confirms stays inside until the
+caller said yes or the flow came to an end of its own, and so does what ``set`` made of it. What the
+caller or the call gave is personal; what the file says, and what is made of that alone, is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import Final
+
+from ivr.errors import ConfigError
+from ivr.flow.model import ConfirmStep, Flow
+from ivr.flow.text import fill, names, parse_template
+
+LONGEST_VALUE: Final = 1000  # characters; a text that takes in itself would double round by round
+
+
+class Variables:
+    """The values of one call.
+
+    Args:
+        flow: a checked flow.
+        given: values for the flow's ``variables`` that have none in the file, or other ones.
+
+    Raises:
+        ConfigError: a variable that the flow does not declare, or a declared one without a value.
+
+    State: the values, where they come from, and which were confirmed.
+    """
+
+    def __init__(self, flow: Flow, given: Mapping[str, str]) -> None:
+        for name in given:
+            if name not in flow.variables:
+                raise ConfigError(
+                    f'flow {flow.flow} has no variable "{name}"; declare it under "variables:"'
+                )
+        self._values = {name: text for name, text in flow.variables.items() if text is not None}
+        self._values.update(given)
+        for name in flow.variables:
+            if name not in self._values:
+                raise ConfigError(
+                    f'flow {flow.flow} needs a value for "{name}"; give one for the call, or a '
+                    'text under "variables:"'
+                )
+        self._constants = set(self._values.keys() - given.keys())  # as the file has them
+        self._impersonal = set(self._constants)  # made of constants alone
+        self._confirmable = frozenset(
+            step.confirm for step in flow.steps.values() if isinstance(step, ConfirmStep)
+        )
+        self._affirmed: set[str] = set()
+        self._copied: dict[str, dict[str, str]] = {}  # set variable -> what it was made of
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Every value, for texts and branches; a view."""
+        return MappingProxyType(self._values)
+
+    def capture(self, name: str, value: str) -> None:
+        """The caller gave a value."""
+        self._values[name] = value
+
+    def affirm(self, name: str) -> None:
+        """The caller said yes to it."""
+        self._affirmed.add(name)
+
+    def drop(self, name: str) -> None:
+        """Forget a value and that it was confirmed."""
+        self._values.pop(name, None)
+        self._affirmed.discard(name)
+
+    def assign(self, name: str, text: str) -> None:
+        """What a ``set`` step says: the text with the values of now, cut to `LONGEST_VALUE`."""
+        template = parse_template(text)
+        spoken = names(template)
+        made_of: dict[str, str] = {}
+        for each in spoken:
+            if each in self._confirmable:
+                made_of[each] = self._values[each]
+            made_of.update(self._copied.get(each, {}))
+        impersonal = self._impersonal.issuperset(spoken)
+        self._values[name] = fill(template, self._values)[:LONGEST_VALUE]
+        self._copied[name] = made_of
+        self._constants.discard(name)
+        (self._impersonal.add if impersonal else self._impersonal.discard)(name)
+
+    def is_personal(self, spoken: tuple[str, ...]) -> bool:
+        """Whether a text that speaks these variables holds what the caller or the call gave."""
+        return not self._impersonal.issuperset(spoken)
+
+    def shown(self, *, ended: bool) -> dict[str, str]:
+        """What the record may hold: no constant, and nothing that is still to be confirmed.
+
+        Args:
+            ended: the flow came to an end of its own.
+        """
+        hidden: AbstractSet[str] = set() if ended else self._confirmable - self._affirmed
+        return {
+            name: value
+            for name, value in self._values.items()
+            if name not in self._constants | hidden and self._may_show_copy(name, hidden)
+        }
+
+    def _may_show_copy(self, name: str, hidden: AbstractSet[str]) -> bool:
+        """A copy is shown while what it was made of is, and has not changed since."""
+        return all(
+            source not in hidden and self._values.get(source) == value
+            for source, value in self._copied.get(name, {}).items()
+        )
