@@ -176,6 +176,13 @@ class RecordSettings(_Section):
         description="Most bytes of records that may wait; beyond, the oldest are dropped.",
     )
 
+    keys: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Keys for values that a flow stores as hash or encrypted: NAME:BASE64 of 32 "
+        "random bytes, with commas, newest first; the others still read what they wrote.",
+    )
+
     @property
     def spool_folder(self) -> Path | None:
         """Where records wait; ``None`` for memory, where they are kept in memory anyway."""

@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from ivr.actions import CallSettings
 from ivr.config import Settings
 from ivr.flow.schema import Flow
+from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
 from ivr.server.calls import get_call, list_calls
 from ivr.server.context import CONTEXT, Context, Recognizer
 from ivr.server.counters import Counters
 from ivr.server.health import live, metrics, ready
+from ivr.server.journal import Keeping
 from ivr.server.media import serve_media
 from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
@@ -42,8 +45,11 @@ def create_app(
         recognizer: its owner starts and closes it.
         flow: the flow that every call follows.
         prompts: renders prompts, in threads.
-        store: of the call records, open; its owner closes it.
+        store: of the call records; its owner opens and closes it.
         call_settings: endpointing and timers; ``None`` takes the defaults.
+
+    Raises:
+        ConfigError: the flow stores values with a key that is not configured.
     """
     counters = Counters()
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -58,6 +64,7 @@ def create_app(
         flow=flow,
         speech=Speech(prompts, counters),
         store=store,
+        keeping=Keeping(flow, Keyring.parse(_secret(settings.records.keys))),
         counters=counters,
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
     )
@@ -74,6 +81,10 @@ def create_app(
         ]
     )
     return app
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None
 
 
 async def _stop_speech(app: web.Application) -> AsyncIterator[None]:

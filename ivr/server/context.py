@@ -16,6 +16,7 @@ from ivr.flow.schema import Flow
 from ivr.recognition import Recognition
 from ivr.records.store import CallStore
 from ivr.server.counters import Counters
+from ivr.server.journal import Keeping
 from ivr.server.speech import Speech
 from ivr.server.tokens import CallTokens
 
@@ -63,6 +64,7 @@ class Context:
     flow: Flow
     speech: Speech
     store: CallStore
+    keeping: Keeping
     counters: Counters
     tokens: CallTokens
     streams: set[LiveStream] = field(default_factory=set)

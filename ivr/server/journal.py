@@ -1,7 +1,8 @@
 """A call's record while it lasts: the document that is stored and that the API returns.
 
-The document holds what the caller said, in clear unless the flow marks the step as sensitive; the
-log line of the same call holds causes, lengths and confidences only.
+The document holds what the caller said as the flow lets it be kept (`ivr.records.protection`): it
+is protected here, before it goes anywhere. The log line of the same call holds causes, lengths and
+confidences only.
 """
 
 from __future__ import annotations
@@ -10,17 +11,22 @@ import dataclasses
 import datetime
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import structlog
 
 from ivr.actions import TurnRecord
 from ivr.call import Call
+from ivr.flow.model import CaptureStep, ConfirmStep
+from ivr.flow.schema import Flow
 from ivr.providers.events import StreamStarted
+from ivr.records.protection import Keyring
 
 _log = structlog.get_logger(__name__)
+
+_STRICTER: Final = ("plain", "encrypted", "hash", "masked")  # each shows less than the one before
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +50,88 @@ class Ending:
         return {"by": self.by, "reason": self.reason, "close_code": int(self.close_code)}
 
 
+class Keeping:
+    """How a flow keeps each value.
+
+    Args:
+        flow: that the calls follow.
+        keyring: for values that are kept as hash or encrypted.
+
+    Raises:
+        ConfigError: the flow wants a key, or a package, that is not there.
+    """
+
+    def __init__(self, flow: Flow, keyring: Keyring) -> None:
+        self._keyring = keyring
+        captures = {
+            name: step for name, step in flow.steps.items() if isinstance(step, CaptureStep)
+        }
+        for step in captures.values():
+            keyring.check(step.kept)
+        self._variables = {
+            variable: strictest(s.kept for s in captures.values() if s.capture == variable)
+            for variable in {step.capture for step in captures.values()}
+        }
+        self._steps = {name: step.kept for name, step in captures.items()}
+        for name, asked in flow.steps.items():
+            if isinstance(asked, ConfirmStep):  # a correction says digits of the value
+                self._steps[name] = self._variables.get(asked.confirm, "plain")
+
+    def of_turn(self, turn: TurnRecord) -> str:
+        """How what was said in a turn is kept."""
+        return self._steps.get(turn.step, "masked" if turn.sensitive else "plain")
+
+    def variables(self, call: Call, record_id: str) -> dict[str, str]:
+        """The flow's variables; a protected value stays so, whatever holds it."""
+        said = {
+            turn.collected.value: self.of_turn(turn)
+            for turn in call.turns
+            if turn.collected is not None and turn.collected.value is not None
+        }
+        return {
+            name: self._keyring.keep(
+                value,
+                strictest([self._variables.get(name, "plain"), said.get(value, "plain")]),
+                record_id,
+            )
+            for name, value in call.variables.items()
+        }
+
+    def turn(self, turn: TurnRecord, record_id: str) -> dict[str, Any]:
+        """A turn as the record has it."""
+        fields = dataclasses.asdict(turn)
+        collected, kept = fields["collected"], self.of_turn(turn)
+        if collected is None:
+            return fields
+        del collected["correction"]  # it is among the words
+        del collected["unclear"]  # what it knows is of use to the next question only
+        if kept == "plain":
+            return fields
+        # One star a word, so that a reader still sees that something of some length was said.
+        collected["words"] = "*" * len(collected["words"].split())
+        if collected["value"] not in (None, "yes", "no"):  # a yes to a secret number is none
+            collected["value"] = self._keyring.keep(collected["value"], kept, record_id)
+        collected["alternatives"] = ["*" * len(value) for value in collected["alternatives"]]
+        collected["n_best"] = [("*" * len(value), sure) for value, sure in collected["n_best"]]
+        return fields
+
+
+def strictest(kept: Iterable[str]) -> str:
+    """The way of keeping that shows least; plain where there is none."""
+    return max(kept, key=_STRICTER.index, default="plain")
+
+
 class Journal:
     """The facts of one call that the call itself does not know: names, times, how it ended.
 
     Args:
         started: the stream's first event.
+        keeping: how the flow keeps values.
     """
 
-    def __init__(self, started: StreamStarted) -> None:
+    def __init__(self, started: StreamStarted, keeping: Keeping) -> None:
         self.call_id = started.call_id
+        self._keeping = keeping
         self._stream_id = started.stream_id
         self._record_id = uuid.uuid4().hex
         self._started_at = _utc_now()
@@ -86,12 +165,12 @@ class Journal:
             "status": "in-progress" if self._ended_at is None else "ended",
             "ending": ending.document() if ending is not None else None,
             "outcome": call.outcome,
-            "variables": _variables(call),
-            "turns": [_turn(turn) for turn in call.turns],
+            "variables": self._keeping.variables(call, self._record_id),
+            "turns": [self._keeping.turn(turn, self._record_id) for turn in call.turns],
             "refusals": dict(refusals),
         }
 
-    def log_end(self, document: Mapping[str, Any]) -> None:
+    def log_end(self, document: Mapping[str, Any], turns: Sequence[TurnRecord]) -> None:
         """Write the call's one line: what happened, nothing of what was said."""
         ending = document["ending"] or {}
         _log.info(
@@ -102,7 +181,7 @@ class Journal:
             close_code=ending.get("close_code"),
             outcome=document["outcome"],
             duration_ms=document["duration_ms"],
-            turns=[_turn_summary(turn) for turn in document["turns"]],
+            turns=[_turn_summary(turn) for turn in turns],
             refusals=document["refusals"],
         )
 
@@ -111,43 +190,13 @@ def _utc_now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
-def _variables(call: Call) -> dict[str, str]:
-    """The flow's variables; the value of a sensitive step stays as stars, whatever holds it."""
-    secret = {turn.collected.value for turn in call.turns if turn.sensitive and turn.collected}
+def _turn_summary(turn: TurnRecord) -> dict[str, Any]:
+    collected = turn.collected
     return {
-        name: "*" * len(value) if value in secret or name in call.sensitive else value
-        for name, value in call.variables.items()
-    }
-
-
-def _turn(turn: TurnRecord) -> dict[str, Any]:
-    fields = dataclasses.asdict(turn)
-    collected = fields["collected"]
-    if collected is not None:
-        del collected["correction"]  # it is among the words
-        del collected["unclear"]  # what it knows is of use to the next question only
-        if turn.sensitive:
-            _mask(collected)
-    return fields
-
-
-def _mask(collected: dict[str, Any]) -> None:
-    """Put stars for what was said; a yes or no to a secret number is none."""
-    # One star a word, so that a reader still sees that something of some length was said.
-    collected["words"] = "*" * len(collected["words"].split())
-    if collected["value"] not in (None, "yes", "no"):
-        collected["value"] = "*" * len(collected["value"])
-    collected["alternatives"] = ["*" * len(value) for value in collected["alternatives"]]
-    collected["n_best"] = [("*" * len(value), sure) for value, sure in collected["n_best"]]
-
-
-def _turn_summary(turn: Mapping[str, Any]) -> dict[str, Any]:
-    collected = turn["collected"] or {}
-    return {
-        "step": turn["step"],
-        "cause": collected.get("cause"),
-        "mode": collected.get("mode"),
-        "length": len(collected.get("value") or ""),
-        "confidence": round(collected.get("confidence", 0.0), 3),
-        "latency_ms": collected.get("latency_ms"),
+        "step": turn.step,
+        "cause": collected.cause if collected else None,
+        "mode": collected.mode if collected else None,
+        "length": len(collected.value or "") if collected else 0,
+        "confidence": round(collected.confidence, 3) if collected else 0.0,
+        "latency_ms": collected.latency_ms if collected else None,
     }

@@ -222,7 +222,7 @@ class MediaStream:
         document = self.document()
         if not await self._context.store.put(document):
             self._context.counters.add("failures", "record")
-        self._journal.log_end(document)
+        self._journal.log_end(document, self._call.turns if self._call is not None else ())
 
     # -- from the provider ------------------------------------------------------------------------
 
@@ -281,7 +281,7 @@ class MediaStream:
             code = WSCloseCode.TRY_AGAIN_LATER if busy else WSCloseCode.POLICY_VIOLATION
             self._end(Ending("server", refusal, code))
             return
-        self._journal = Journal(started)
+        self._journal = Journal(started, self._context.keeping)
         self._call = Call(self._context.flow, self._context.call_settings)
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
         self._spawn(self._store())

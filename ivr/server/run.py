@@ -86,8 +86,8 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
     _refuse_open_variables(settings, flow)
     prompts = await asyncio.to_thread(_load_prompts, settings, flow)
     store = CallStore(settings.records)
-    await store.open()
     app = create_app(settings, recognizer, flow, prompts, store)
+    await store.open()
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLEANUP_S)
     try:
         await runner.setup()

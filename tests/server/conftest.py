@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ivr.actions import CallSettings
 from ivr.audio.espeak import Espeak
 from ivr.audio.g711 import mulaw_encode
-from ivr.config import RecordSettings, Settings
+from ivr.config import Settings
 from ivr.errors import Overloaded
 from ivr.flow.machine import Prompt
 from ivr.flow.schema import Flow, parse_flow
@@ -275,14 +275,16 @@ async def serving(
     prompts: FakePrompts | None = None,
     flow: str = FLOW,
     records: Path | None = None,
+    keys: str | None = None,
     call_settings: CallSettings | None = None,
     recognizer_timeout_s: float = 10.0,
     **sections: dict[str, Any],
 ) -> AsyncIterator[Bench]:
     """A server on a free port; keyword arguments are sections of the settings."""
     sections["recognizer"] = {"timeout_s": recognizer_timeout_s}
+    sections["records"] = {"path": records, "keys": keys}
     settings = Settings.model_validate(sections)
-    store = CallStore(RecordSettings(path=records))
+    store = CallStore(settings.records)
     await store.open()
     parsed: Flow = parse_flow(flow)
     app = create_app(
