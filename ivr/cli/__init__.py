@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ivr import __version__
 from ivr.asr.threads import keep_to_one_thread
+from ivr.cli.flow import app as flow_commands
 from ivr.cli.models import app as model_commands
 from ivr.cli.options import Json, Lists, Model, OptionalPath
 from ivr.errors import ConfigError, IvrError
@@ -37,6 +38,7 @@ Config = Annotated[
 
 
 app.add_typer(model_commands)
+app.add_typer(flow_commands, name="flow")
 
 
 def _print_version(wanted: bool) -> None:

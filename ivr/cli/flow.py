@@ -1,0 +1,55 @@
+"""The commands about call flows: check, draw, try and begin them.
+
+Rooms are imported inside the commands, as in `ivr.cli`, which takes these in.
+"""
+
+# ruff: noqa: PLC0415 - see above
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ivr.cli.options import Json
+from ivr.errors import FlowError
+
+app = typer.Typer(help="Check, draw, try and begin call flows.", no_args_is_help=True)
+
+FlowFile = Annotated[Path, typer.Argument(help="Call flow (YAML).")]
+
+
+@app.command()
+def check(
+    flows: Annotated[list[Path], typer.Argument(help="Call flows (YAML).")], as_json: Json = False
+) -> None:
+    """Check call flows as a server does before its first call.
+
+    Exit status 1 if one of them is wrong; of each the first mistake is told.
+    """
+    from ivr.flow.schema import load_flow
+
+    results = []
+    for path in flows:
+        try:
+            flow = load_flow(path)
+        except FlowError as error:
+            results.append({"file": str(path), "ok": False, "error": str(error)})
+            if not as_json:
+                typer.echo(str(error), err=True)
+        else:
+            results.append({"file": str(path), "ok": True, "flow": flow.flow})
+            if not as_json:
+                typer.echo(f"{path}: {flow.flow}, {len(flow.steps)} steps, sound")
+    if as_json:
+        typer.echo(json.dumps({"flows": results}))
+    raise typer.Exit(0 if all(result["ok"] for result in results) else 1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of call flows, for an editor to complete and check them by."""
+    from ivr.flow.json_schema import flow_schema_text
+
+    typer.echo(flow_schema_text(), nl=False)
