@@ -75,6 +75,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("actions", "audio", "call", "endpointing", "flow", "grammar", "providers"),
         *("recognition", "errors"),
     },
+    # A call as text: the dialogue and the judging of answers, without audio and time.
+    "rehearsal": {"collection", "flow", "grammar", "question", "recognition"},
     "transcribe": {"hearing", "asr", "grammar", "flow.model", "recognition", "errors"},
     "model_info": {"asr", "audio", "errors"},
     # Evaluation sends every file through the live path: the endpointer as in a call, and the
@@ -104,7 +106,7 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
-    *("errors", "patience", "question"),
+    *("errors", "patience", "question", "rehearsal"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

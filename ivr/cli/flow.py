@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ivr.cli.options import Json
-from ivr.errors import FlowError
+from ivr.errors import ConfigError, FlowError
 
 app = typer.Typer(help="Check, draw, try and begin call flows.", no_args_is_help=True)
 
@@ -45,6 +45,35 @@ def check(
     if as_json:
         typer.echo(json.dumps({"flows": results}))
     raise typer.Exit(0 if all(result["ok"] for result in results) else 1)
+
+
+@app.command("try")
+def try_flow(
+    flow: FlowFile,
+    script: Annotated[
+        Path | None,
+        typer.Option(help='Answers, one a line, instead of the keyboard; "# " begins a comment.'),
+    ] = None,
+    variable: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: a variable of the flow; may be repeated.")
+    ] = None,
+) -> None:
+    """Talk to a flow as text: type words (four one five), keys (4155#), or both.
+
+    An empty line is silence, Ctrl-D hangs up. Grammar, dialogue and judging are those of a call;
+    what is typed is heard without a doubt.
+
+    Exit status 1 if a script has too few answers or too many.
+    """
+    from ivr.cli.rehearse import run_rehearsal
+
+    variables = {}
+    for given in variable or ():
+        name, equals, value = given.partition("=")
+        if not equals:
+            raise ConfigError(f"--variable: {given} has no value; write NAME=VALUE")
+        variables[name] = value
+    raise typer.Exit(run_rehearsal(flow, variables, script))
 
 
 @app.command()

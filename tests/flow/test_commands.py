@@ -8,6 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from ivr.cli import app
+from ivr.errors import ConfigError
 from ivr.flow.json_schema import flow_schema
 
 ROOT = Path(__file__).parents[2]
@@ -43,3 +44,49 @@ def test_check_for_machines() -> None:
 def test_schema_prints_the_schema() -> None:
     """As it is published."""
     assert json.loads(ivr("schema").stdout) == flow_schema()
+
+
+def test_try_reads_a_script(tmp_path: Path) -> None:
+    """The whole dialogue is printed, and what the record would hold."""
+    script = tmp_path / "answers.txt"
+    script.write_text("# silence, then the number\n(silent)\n\nfour one five five 0012#\nyes\n")
+    done = ivr("try", EXAMPLE, "--script", str(script))
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "agent   Welcome to Example Bank.",
+        "agent   Please say or key in your eight digit account number.",
+        "caller  (silent)",
+        "heard   no-input-timeout",
+        "agent   I did not hear anything. Please say your account number, or use the keys.",
+        "caller  four one five five 0012#",
+        "heard   41550012, success",
+        "agent   I have four one five five, zero zero one two. Is that right?",
+        "caller  yes",
+        "heard   yes, success",
+        "agent   Thank you. Goodbye.",
+        "end     completed",
+        "        account = 41550012",
+    ]
+
+
+def test_a_script_must_fit(tmp_path: Path) -> None:
+    """Too few answers and too many are status 1; none at all is one that cannot be read."""
+    script = tmp_path / "answers.txt"
+    script.write_text("41550012\n")
+    done = ivr("try", EXAMPLE, "--script", str(script))
+    assert (done.exit_code, done.stderr.strip()[:18]) == (1, "the script is over")
+    script.write_text("41550012\n1\n1\n")
+    done = ivr("try", EXAMPLE, "--script", str(script))
+    assert (done.exit_code, "after 2 answers; 1 are left" in done.stderr) == (1, True)
+    assert isinstance(ivr("try", EXAMPLE, "--script", "gone.txt").exception, ConfigError)
+
+
+def test_try_at_the_keyboard() -> None:
+    """The end of the input hangs up; what is sensitive is not shown."""
+    flow = str(DATA / "flows" / "escalation.yaml")
+    done = ivr("try", flow, "--variable", "caller=415550", input="four one five five\nno\n")
+    assert done.exit_code == 0
+    assert "You call from four one five, five five zero." in done.stdout
+    assert "heard   ****, success" in done.stdout
+    assert "end     hangup" in done.stdout
+    assert isinstance(ivr("try", flow, "--variable", "caller").exception, ConfigError)
