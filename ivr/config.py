@@ -183,12 +183,48 @@ class RecordSettings(_Section):
         "random bytes, with commas, newest first; the others still read what they wrote.",
     )
 
+    keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after which a call is deleted, looked at every hour; null keeps all.",
+    )
+
     @property
     def spool_folder(self) -> Path | None:
         """Where records wait; ``None`` for memory, where they are kept in memory anyway."""
         if self.spool_dir is not None or self.path is None:
             return self.spool_dir
         return self.path.with_name(self.path.name + "-spool")
+
+
+class WebhookSettings(_Section):
+    """Where results are sent when a call has ended."""
+
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://.",
+        description="Address that every ended call's record is posted to; null sends nothing.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Signs what is sent, in the header Ivr-Signature.",
+    )
+    timeout_s: Seconds = Field(
+        default=10.0, description="Seconds the receiver may take to answer one request."
+    )
+    attempts: int = Field(
+        default=15, ge=1, le=100, description="Attempts before a result is given up as dead."
+    )
+    first_retry_s: Seconds = Field(
+        default=5.0,
+        description="Seconds until the second attempt; twice as long before each further one, "
+        "times 0.5 to 1 by lot.",
+    )
+    last_retry_s: Seconds = Field(
+        default=3600.0, description="Longest wait between two attempts, seconds."
+    )
 
 
 class LogSettings(_Section):
@@ -224,6 +260,9 @@ class Settings(BaseSettings):
     )
     prompts: PromptSettings = Field(default=PromptSettings(), description="Speech of the prompts.")
     records: RecordSettings = Field(default=RecordSettings(), description="Call records.")
+    webhook: WebhookSettings = Field(
+        default=WebhookSettings(), description="Results on their way out."
+    )
     log: LogSettings = Field(default=LogSettings(), description="Logging.")
 
     @field_validator("server")

@@ -30,12 +30,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.config import RecordSettings
+from ivr.config import RecordSettings, WebhookSettings
 from ivr.errors import ConfigError, StateError
 from ivr.records.database import Database, RecordsUnavailableError, is_refusal
 from ivr.records.rows import Document, call_row, document_of, turn_rows
 from ivr.records.spool import Spool
-from ivr.records.tables import calls, turns
+from ivr.records.tables import calls, outbox, turns
+from ivr.records.webhook import Courier, result_row, utc
 
 __all__ = ["CallStore", "Document", "Documents", "RecordsUnavailableError"]
 
@@ -47,6 +48,7 @@ _log = structlog.get_logger(__name__)
 _WRITTEN_S: Final = 5.0  # how long `put` waits for a database that has answered so far
 _FIRST_RETRY_S: Final = 0.25
 _LAST_RETRY_S: Final = 5.0  # a database that is back is used within this
+_CLEANING_S: Final = 3600.0
 _PURGED_AT_ONCE: Final = 500  # rows of a transaction: others may write in between
 
 
@@ -54,17 +56,22 @@ class CallStore:
     """The call records.
 
     Args:
-        settings: where they are kept, and where they wait.
+        settings: where they are kept, where they wait, for how long.
+        webhook: where the results of ended calls are sent; ``None`` or without a ``url``: nowhere.
+
+    Raises:
+        ConfigError: the settings cannot be right.
 
     Attributes:
         counts: for /metrics: ``written``, ``dropped`` (the spool was full), ``rejected`` (the
             database refuses the record), ``unsafe`` (the spool's disk refuses it), ``away`` (the
-            database stopped answering).
+            database stopped answering), ``purged``; of the webhook ``delivered``, ``failed``
+            (attempts) and ``dead``.
 
-    State: the database, the spool and the task between them, from `open` to `close`.
+    State: the database, the spool and the tasks around them, from `open` to `close`.
     """
 
-    def __init__(self, settings: RecordSettings) -> None:
+    def __init__(self, settings: RecordSettings, webhook: WebhookSettings | None = None) -> None:
         self.counts: Counter[str] = Counter()
         self._database = Database(settings)
         self._spool = Spool(settings.spool_folder, settings.spool_max_bytes)
@@ -75,6 +82,11 @@ class CallStore:
         self._stop = asyncio.Event()
         self._waiters: dict[str, list[tuple[int, asyncio.Future[bool]]]] = {}
         self._writer: asyncio.Task[None] | None = None
+        self._keep_days = settings.keep_days
+        self._cleaner: asyncio.Task[None] | None = None
+        self._courier: Courier | None = None
+        if webhook is not None and webhook.url is not None:
+            self._courier = Courier(webhook, self._database, self.counts)
 
     @property
     def waiting(self) -> int:
@@ -105,6 +117,10 @@ class CallStore:
             _log.info("records_found", waiting=len(self._spool))
         self._work.set()
         self._writer = asyncio.create_task(self._write_all())
+        if self._courier is not None:
+            self._courier.start()
+        if self._keep_days is not None:
+            self._cleaner = asyncio.create_task(self._clean(self._keep_days))
 
     async def put(self, document: Document) -> bool:
         """Keep a record, or a later state of the one with the same ``record_id``.
@@ -170,14 +186,41 @@ class CallStore:
             document.pop("turns", None)
         return documents
 
+    async def purge(self, before: str) -> int:
+        """Delete the calls that started before a time, with their turns and results.
+
+        Args:
+            before: as the records have it, ISO 8601 in UTC.
+
+        Returns:
+            How many calls.
+
+        Raises:
+            RecordsUnavailableError: the database does not answer; what was deleted is.
+        """
+        deleted = 0
+        while count := await self._read(lambda connection: _purge_some(connection, before)):
+            deleted += count
+        if deleted and self._database.is_sqlite:
+            # The log of SQLite still holds the pages of before.
+            await self._read(_truncate_log)
+        self.counts["purged"] += deleted
+        return deleted
+
     async def close(self) -> None:
         """Write what was put, as far as the database takes it now, and disconnect."""
         self._stopping = True
         self._stop.set()
         self._work.set()
+        if self._cleaner is not None:
+            self._cleaner.cancel()
+            await asyncio.gather(self._cleaner, return_exceptions=True)
+            self._cleaner = None
         if self._writer is not None:
             await self._writer
             self._writer = None
+        if self._courier is not None:
+            await self._courier.close()
         if len(self._spool):
             _log.warning("records_left", waiting=len(self._spool))
         await self._database.close()
@@ -211,6 +254,8 @@ class CallStore:
                 continue
             wait_s = _FIRST_RETRY_S
             self.counts["written"] += 1
+            if self._courier is not None:
+                self._courier.wake()
             await self._run(partial(self._spool.done, record_id, ticket))
             self._tell(record_id, ticket, written=True)
             if self._away:
@@ -245,6 +290,20 @@ class CallStore:
                         set_={key: said.excluded[key] for key in turn},
                     )
                 )
+            if self._courier is not None and document.get("status") == "ended":
+                result = insert(outbox).values(result_row(document))
+                await connection.execute(
+                    result.on_conflict_do_nothing(index_elements=[outbox.c.event_id])
+                )
+
+    async def _clean(self, keep_days: int) -> None:
+        while True:
+            try:
+                if count := await self.purge(utc(-keep_days * 86_400.0)):
+                    _log.info("records_purged", count=count)
+            except RecordsUnavailableError:
+                pass  # it is told by the writer, and tried again
+            await asyncio.sleep(_CLEANING_S)
 
     def _tell(self, record_id: str, ticket: int, *, written: bool) -> None:
         """Tell those who wait for this state of a record, or for an earlier one."""
@@ -316,3 +375,15 @@ async def _complete(connection: AsyncConnection, query: sa.Select[Any]) -> Docum
     for record_id, text in rows:
         of_call[record_id].append(text)
     return [document_of(text, of_call[record_id]) for record_id, text in found]
+
+
+async def _purge_some(connection: AsyncConnection, before: str) -> int:
+    oldest = sa.select(calls.c.record_id).where(calls.c.started_at < before).limit(_PURGED_AT_ONCE)
+    record_ids = list((await connection.execute(oldest)).scalars())
+    for table in (outbox, turns, calls):
+        await connection.execute(table.delete().where(table.c.record_id.in_(record_ids)))
+    return len(record_ids)
+
+
+async def _truncate_log(connection: AsyncConnection) -> None:
+    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

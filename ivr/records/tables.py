@@ -60,3 +60,18 @@ turns: Final = Table(
     Column("sensitive", Boolean),
     Column("document", Text, nullable=False),
 )
+
+# Results on their way to `webhook.url`, see `ivr.records.webhook`.
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Text, nullable=False),
+    Column("error", Text),
+    Column("body", Text, nullable=False),
+    Index("outbox_by_due", "state", "due_at"),
+    Index("outbox_by_record", "record_id"),
+)

@@ -23,10 +23,16 @@ async def ready(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Handle ``/metrics``: the counters and the calls on the line, in Prometheus's text format."""
+    """Handle ``/metrics``: counters, calls on the line and records, in Prometheus's text format."""
     context = request.app[CONTEXT]
+    store = context.store
     calls = f"# TYPE ivr_calls gauge\nivr_calls {len(context.calls)}\n"
+    waiting = f"# TYPE ivr_records_waiting gauge\nivr_records_waiting {store.waiting}\n"
+    records = "# TYPE ivr_records_total counter\n" + "".join(
+        f'ivr_records_total{{reason="{reason}"}} {count}\n'
+        for reason, count in sorted(store.counts.items())
+    )
     return web.Response(
-        text=context.counters.exposition() + calls,
+        text=context.counters.exposition() + calls + waiting + records,
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )

@@ -85,7 +85,7 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
     flow = load_flow(settings.flow)
     _refuse_open_variables(settings, flow)
     prompts = await asyncio.to_thread(_load_prompts, settings, flow)
-    store = CallStore(settings.records)
+    store = CallStore(settings.records, settings.webhook)
     app = create_app(settings, recognizer, flow, prompts, store)
     await store.open()
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLEANUP_S)

@@ -24,15 +24,15 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
 
 def ended(number: int, turns: int = 2, **changes: Any) -> dict[str, Any]:
     """A record of a call that is over."""
-    return record(
-        number,
-        status="ended",
-        ended_at="2025-01-01T01:00:00.000+00:00",
-        ending={"by": "agent", "reason": "completed", "close_code": 1000},
-        variables={"account": "41550012"},
-        turns=[turn(n) for n in range(turns)],
+    return {
+        **record(number),
+        "status": "ended",
+        "ended_at": "2025-01-01T01:00:00.000+00:00",
+        "ending": {"by": "agent", "reason": "completed", "close_code": 1000},
+        "variables": {"account": "41550012"},
+        "turns": [turn(n) for n in range(turns)],
         **changes,
-    )
+    }
 
 
 def turn(number: int) -> dict[str, Any]:
