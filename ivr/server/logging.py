@@ -41,6 +41,8 @@ _WORD_RUN: Final = re.compile(
     rf"\b(?:{'|'.join(_NUMBER_WORDS)})\b(?:{_GAP}\b(?:{'|'.join(_NUMBER_WORDS)})\b){{2,}}",
     re.IGNORECASE,
 )
+# Below warnings these write every statement with its values.
+_VALUES_IN_DEBUG: Final = ("aiosqlite", "alembic", "asyncpg", "sqlalchemy")
 MASK: Final = "[number]"
 REMOVED: Final = "[removed]"
 
@@ -77,6 +79,8 @@ def configure_logging(settings: LogSettings) -> None:
     root.setLevel(settings.level.upper())
     # Its lines hold the peer's request as sent.
     logging.getLogger("aiohttp.access").disabled = True
+    for name in _VALUES_IN_DEBUG:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def redact(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:  # noqa: ARG001

@@ -284,7 +284,7 @@ async def serving(
     sections["recognizer"] = {"timeout_s": recognizer_timeout_s}
     sections["records"] = {"path": records, "keys": keys}
     settings = Settings.model_validate(sections)
-    store = CallStore(settings.records)
+    store = CallStore(settings.records, settings.webhook)
     await store.open()
     parsed: Flow = parse_flow(flow)
     app = create_app(
