@@ -20,7 +20,8 @@ from ivr import __version__
 from ivr.asr.threads import keep_to_one_thread
 from ivr.cli.flow import app as flow_commands
 from ivr.cli.models import app as model_commands
-from ivr.cli.options import Json, Lists, Model, OptionalPath
+from ivr.cli.options import Config, Json, Lists, Model, OptionalPath
+from ivr.cli.records import app as record_commands
 from ivr.errors import ConfigError, IvrError
 
 app = typer.Typer(
@@ -31,14 +32,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="Configuration file (YAML); see config/ivr.example.yaml."),
-]
-
-
 app.add_typer(model_commands)
 app.add_typer(flow_commands, name="flow")
+app.add_typer(record_commands, name="records")
 
 
 def _print_version(wanted: bool) -> None:

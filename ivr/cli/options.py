@@ -11,6 +11,10 @@ import typer
 
 from ivr.errors import ConfigError
 
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file (YAML); see config/ivr.example.yaml."),
+]
 Model = Annotated[
     Path | None, typer.Option("--model", help="Folder of a model; the embedded one by default.")
 ]

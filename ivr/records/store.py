@@ -58,6 +58,8 @@ class CallStore:
     Args:
         settings: where they are kept, where they wait, for how long.
         webhook: where the results of ended calls are sent; ``None`` or without a ``url``: nowhere.
+        spooled: records wait on the disk; without, in memory, and nothing that waits there already
+            is touched.
 
     Raises:
         ConfigError: the settings cannot be right.
@@ -71,10 +73,16 @@ class CallStore:
     State: the database, the spool and the tasks around them, from `open` to `close`.
     """
 
-    def __init__(self, settings: RecordSettings, webhook: WebhookSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: RecordSettings,
+        webhook: WebhookSettings | None = None,
+        *,
+        spooled: bool = True,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._database = Database(settings)
-        self._spool = Spool(settings.spool_folder, settings.spool_max_bytes)
+        self._spool = Spool(settings.spool_folder if spooled else None, settings.spool_max_bytes)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="records")
         self._away = False
         self._stopping = False

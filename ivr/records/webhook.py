@@ -166,24 +166,23 @@ class Courier:
             return
         error = await self._send(client, row)
         attempts = row["attempts"] + 1
+        news: dict[str, Any]
         if error is None:
-            self._counts["delivered"] += 1
             # The record has it all; a second copy would only be one more place to purge.
-            news = {"state": DELIVERED, "body": "", "error": None}
+            outcome, news = "delivered", {"state": DELIVERED, "body": "", "error": None}
         elif attempts >= self._settings.attempts:
-            self._counts["dead"] += 1
             _log.error("result_given_up", record_id=row["record_id"], cause=error)
-            news = {"state": DEAD, "error": error}
+            outcome, news = "dead", {"state": DEAD, "error": error}
         else:
-            self._counts["failed"] += 1
             wait_s = delay_s(self._settings, attempts, self._lot())
-            news = {"due_at": utc(wait_s), "error": error}
+            outcome, news = "failed", {"due_at": utc(wait_s), "error": error}
         async with self._database.begin() as connection:
             await connection.execute(
                 outbox.update()
                 .where(outbox.c.event_id == row["event_id"])
                 .values(attempts=attempts, **news)
             )
+        self._counts[outcome] += 1
 
     async def _claim(self, row: RowMapping) -> bool:
         """Make it ours until the request must be over; False where another server was quicker."""

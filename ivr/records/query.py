@@ -1,0 +1,172 @@
+"""Reading the records for people: filters, undelivered results, and values revealed with a key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr.config import RecordSettings
+from ivr.errors import ConfigError
+from ivr.records.database import Database
+from ivr.records.protection import Keyring, mask
+from ivr.records.rows import Document, document_of
+from ivr.records.store import unavailable
+from ivr.records.tables import calls, outbox, turns
+from ivr.records.webhook import DEAD, DELIVERED, PENDING, utc
+
+_AT_ONCE: Final = 200
+_SEALED: Final = re.compile(r"(hmac-sha256|aes-256-gcm):[A-Za-z0-9_-]+:.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which calls.
+
+    Attributes:
+        since: started at this time or later, ISO 8601 in UTC.
+        outcome: of the flow.
+        undelivered: only those whose result has not reached the webhook.
+        limit: the newest so many; ``None`` for all.
+    """
+
+    since: str | None = None
+    outcome: str | None = None
+    undelivered: bool = False
+    limit: int | None = None
+
+
+class Reader:
+    """The records of a database that a server may be writing to.
+
+    Args:
+        settings: where they are.
+    """
+
+    def __init__(self, settings: RecordSettings) -> None:
+        if settings.url is None and settings.path is None:
+            raise ConfigError("records.path is null: those records are in the server's memory only")
+        self._database = Database(settings)
+
+    async def open(self) -> None:
+        """Connect, and bring the schema up to date.
+
+        Raises:
+            ConfigError: it cannot be used as configured.
+            RecordsUnavailableError: it does not answer.
+        """
+        await self._database.open()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._database.close()
+
+    async def find(self, name: str) -> list[Document]:
+        """The records with this call_id or record_id, newest first."""
+        named = sa.or_(calls.c.call_id == name, calls.c.record_id == name)
+        return await self._documents(_select().where(named))
+
+    async def select(self, wanted: Filter) -> AsyncIterator[Document]:
+        """Records, newest first, some at a time: there may be a million."""
+        query, left = _select(), wanted.limit
+        if wanted.since is not None:
+            query = query.where(calls.c.started_at >= wanted.since)
+        if wanted.outcome is not None:
+            query = query.where(calls.c.outcome == wanted.outcome)
+        if wanted.undelivered:
+            late = sa.select(outbox.c.record_id).where(outbox.c.state != DELIVERED)
+            query = query.where(calls.c.record_id.in_(late))
+        key = sa.tuple_(calls.c.started_at, calls.c.record_id)
+        after: tuple[str, str] | None = None
+        while left is None or left > 0:
+            page = query if after is None else query.where(key < sa.tuple_(*map(sa.literal, after)))
+            size = _AT_ONCE if left is None else min(left, _AT_ONCE)
+            found = await self._documents(page.limit(size))
+            for document in found:
+                yield document
+            if len(found) < size:
+                return
+            after = (found[-1]["started_at"], found[-1]["record_id"])
+            left = None if left is None else left - size
+
+    async def retry(self) -> int:
+        """Make dead results due again; returns how many."""
+        again = (
+            outbox.update()
+            .where(outbox.c.state == DEAD)
+            .values(state=PENDING, attempts=0, due_at=utc(0.0))
+        )
+        try:
+            async with self._database.begin() as connection:
+                return int((await connection.execute(again)).rowcount)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise unavailable(error) from None
+
+    async def _documents(self, query: sa.Select[Any]) -> list[Document]:
+        try:
+            async with self._database.begin() as connection:
+                found = (await connection.execute(query)).all()
+                said: dict[str, list[str]] = {record_id: [] for record_id, _ in found}
+                rows = await connection.execute(
+                    sa.select(turns.c.record_id, turns.c.document)
+                    .where(turns.c.record_id.in_(said))
+                    .order_by(turns.c.record_id, turns.c.number)
+                )
+                for record_id, text in rows:
+                    said[record_id].append(text)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            raise unavailable(error) from None
+        return [document_of(text, said[record_id]) for record_id, text in found]
+
+
+def _select() -> sa.Select[Any]:
+    return sa.select(calls.c.record_id, calls.c.document).order_by(
+        calls.c.started_at.desc(), calls.c.record_id.desc()
+    )
+
+
+def masked(document: Document) -> Document:
+    """A record with every value as stars, also those that are stored plain."""
+
+    def stars(value: str) -> str:
+        return "*" if _SEALED.fullmatch(value) else mask(value)
+
+    return _with_values(document, stars, words=False)
+
+
+def revealed(document: Document, keyring: Keyring) -> Document:
+    """A record with its encrypted values in clear.
+
+    Raises:
+        UnreadableError: a key is missing, or a value was altered.
+    """
+
+    def clear(value: str) -> str:
+        return keyring.reveal(value, document["record_id"])
+
+    return _with_values(document, clear, words=True)
+
+
+def _with_values(document: Document, change: Callable[[str], str], *, words: bool) -> Document:
+    variables = document.get("variables") or {}
+    changed = {**document, "variables": {name: change(text) for name, text in variables.items()}}
+    changed["turns"] = [_turn_with(turn, change, words) for turn in document.get("turns") or ()]
+    return changed
+
+
+def _turn_with(turn: dict[str, Any], change: Callable[[str], str], words: bool) -> dict[str, Any]:
+    collected = turn.get("collected")
+    if collected is None:
+        return turn
+    new = dict(collected)
+    if new.get("value") not in (None, "yes", "no"):
+        new["value"] = change(new["value"])
+    new["alternatives"] = [change(value) for value in new.get("alternatives") or ()]
+    new["n_best"] = [[change(value), sure] for value, sure in new.get("n_best") or ()]
+    if not words:
+        new["words"] = " ".join("*" for _ in (new.get("words") or "").split())
+    return {**turn, "collected": new}
