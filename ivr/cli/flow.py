@@ -7,6 +7,7 @@ Rooms are imported inside the commands, as in `ivr.cli`, which takes these in.
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,38 @@ def check(
     if as_json:
         typer.echo(json.dumps({"flows": results}))
     raise typer.Exit(0 if all(result["ok"] for result in results) else 1)
+
+
+class Format(StrEnum):
+    """What a flow can be drawn as."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+def draw(
+    flow: FlowFile,
+    form: Annotated[
+        Format, typer.Option("--format", help="mermaid: text for documents; svg: a picture.")
+    ] = Format.MERMAID,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of the terminal.")
+    ] = None,
+) -> None:
+    """Draw a call flow: its steps, and when each way is taken."""
+    from ivr.flow.draw import mermaid
+    from ivr.flow.picture import svg
+    from ivr.flow.schema import load_flow
+
+    drawn = (mermaid if form is Format.MERMAID else svg)(load_flow(flow))
+    if out is None:
+        typer.echo(drawn, nl=False)
+        return
+    try:
+        out.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--out: {out} cannot be written ({error.strerror})") from error
 
 
 @app.command("try")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from ivr.cli import app
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, FlowError
 from ivr.flow.json_schema import flow_schema
 
 ROOT = Path(__file__).parents[2]
@@ -90,3 +90,13 @@ def test_try_at_the_keyboard() -> None:
     assert "heard   ****, success" in done.stdout
     assert "end     hangup" in done.stdout
     assert isinstance(ivr("try", flow, "--variable", "caller").exception, ConfigError)
+
+
+def test_draw(tmp_path: Path) -> None:
+    """Mermaid by default, SVG on demand, to the terminal or a file."""
+    assert ivr("draw", EXAMPLE).stdout.startswith("flowchart TD\n")
+    out = tmp_path / "flow.svg"
+    assert ivr("draw", EXAMPLE, "--format", "svg", "--out", str(out)).exit_code == 0
+    assert out.read_text().startswith("<svg ")
+    assert isinstance(ivr("draw", EXAMPLE, "--out", str(tmp_path)).exception, ConfigError)
+    assert isinstance(ivr("draw", BROKEN).exception, FlowError)
