@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -49,6 +51,7 @@ _WRITTEN_S: Final = 5.0  # how long `put` waits for a database that has answered
 _FIRST_RETRY_S: Final = 0.25
 _LAST_RETRY_S: Final = 5.0  # a database that is back is used within this
 _CLEANING_S: Final = 3600.0
+_DAY_S: Final = 86_400.0
 _PURGED_AT_ONCE: Final = 500  # rows of a transaction: others may write in between
 
 
@@ -306,11 +309,12 @@ class CallStore:
 
     async def _clean(self, keep_days: int) -> None:
         while True:
-            try:
-                if count := await self.purge(utc(-keep_days * 86_400.0)):
+            # Where the database is away, the writer tells, and the next hour does it.
+            with suppress(RecordsUnavailableError):
+                if count := await self.purge(utc(-keep_days * _DAY_S)):
                     _log.info("records_purged", count=count)
-            except RecordsUnavailableError:
-                pass  # it is told by the writer, and tried again
+            oldest_s = time.time() - keep_days * _DAY_S
+            await self._run(partial(self._spool.purge_rejected, oldest_s))
             await asyncio.sleep(_CLEANING_S)
 
     def _tell(self, record_id: str, ticket: int, *, written: bool) -> None:
@@ -338,11 +342,9 @@ class CallStore:
         self._waiters.clear()
 
     async def _pause(self, wait_s: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._stop.wait()
-        except TimeoutError:
-            pass
 
     # -- for both ---------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,13 @@ def test_nothing_of_a_purged_call_is_left_in_the_files(tmp_path: Path) -> None:
 
 def test_retention_runs_by_itself(lasting: RecordSettings) -> None:
     """With keep_days a server deletes what is too old when it starts."""
+    spool = lasting.spool_folder
+    assert spool is not None
+    rejected = spool / "rejected"
+    rejected.mkdir(parents=True)
+    for name, age_s in (("old", 40 * 86_400), ("new", 0)):
+        (rejected / f"{name}.json").write_text("{}")
+        os.utime(rejected / f"{name}.json", (time.time() - age_s,) * 2)
 
     async def main() -> None:
         async with opened(lasting) as store:
@@ -65,8 +74,10 @@ def test_retention_runs_by_itself(lasting: RecordSettings) -> None:
         async with opened(lasting.model_copy(update={"keep_days": 30})) as store:
             await until(lambda: store.counts["purged"] == 1)
             assert [r["record_id"] for r in await store.list()] == ["r2"]
+            await until(lambda: not os.path.exists(rejected / "old.json"))  # noqa: PTH110
 
     asyncio.run(main())
+    assert (rejected / "new.json").exists()
 
 
 @pytest.mark.parametrize("days", [0, -1])
