@@ -110,6 +110,31 @@ def try_flow(
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the flow: small letters, digits and _.")],
+    template: Annotated[
+        str, typer.Option(help="What to begin with: account-id, menu or payment.")
+    ] = "account-id",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; NAME.yaml in this folder by default.")
+    ] = None,
+) -> None:
+    """Begin a call flow from a template that runs as it stands. No file is overwritten."""
+    from ivr.flow.new import from_template
+
+    path = out or Path(f"{name}.yaml")
+    text = from_template(template, name)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ConfigError(f"{path} exists; choose another name, or --out FILE") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
+    typer.echo(f"{path}; talk to it with: ivr flow try {path}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of call flows, for an editor to complete and check them by."""
     from ivr.flow.json_schema import flow_schema_text

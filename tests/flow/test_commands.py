@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from ivr.cli import app
 from ivr.errors import ConfigError, FlowError
 from ivr.flow.json_schema import flow_schema
+from ivr.flow.new import from_template, template_names
+from ivr.flow.schema import load_flow, parse_flow
+from ivr.rehearsal import Rehearsal
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -100,3 +104,53 @@ def test_draw(tmp_path: Path) -> None:
     assert out.read_text().startswith("<svg ")
     assert isinstance(ivr("draw", EXAMPLE, "--out", str(tmp_path)).exception, ConfigError)
     assert isinstance(ivr("draw", BROKEN).exception, FlowError)
+
+
+@pytest.mark.parametrize("template", template_names())
+def test_new_begins_a_sound_flow(tmp_path: Path, template: str) -> None:
+    """Every template is sound under its new name, and the help names it."""
+    path = tmp_path / "mine.yaml"
+    done = ivr("new", "mine", "--template", template, "--out", str(path))
+    assert done.stdout.strip() == f"{path}; talk to it with: ivr flow try {path}"
+    assert load_flow(path).flow == "mine"
+    again = ivr("new", "mine", "--template", template, "--out", str(path))
+    assert isinstance(again.exception, ConfigError)
+    assert template in ivr("new", "--help").stdout.replace("\n", " ")
+
+
+def test_new_wants_a_name_and_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is named like the flow; what cannot be is told with the cure."""
+    monkeypatch.chdir(tmp_path)
+    assert ivr("new", "my_bank").exit_code == 0
+    assert load_flow("my_bank.yaml").flow == "my_bank"
+    assert "underscores" in str(ivr("new", "My Bank").exception)
+    assert 'did you mean "menu"' in str(ivr("new", "mine", "--template", "menus").exception)
+    assert "cannot be written" in str(ivr("new", "mine", "--out", "no/where.yaml").exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["my_bank.yaml"]
+
+
+def test_the_example_is_the_template() -> None:
+    """The example in config is what `ivr flow new` writes, with the schema named beside it."""
+    first, _, rest = Path(EXAMPLE).read_text().partition("\n#\n")
+    assert first == "# yaml-language-server: $schema=../flow.schema.json"
+    assert rest == from_template("account-id", "account_id")
+
+
+@pytest.mark.parametrize(
+    ("template", "answers", "end"),
+    [
+        ("menu", ["what", "one", "yes", "2", "1234", "yes", "no"], "completed"),
+        ("menu", ["operator"], "person"),
+        ("payment", ["41550012", "yes", "fifty dollars", "yes"], "completed"),
+        ("payment", ["41550012", "1", "four hundred", "no", "300", "yes"], "completed"),
+        ("payment", ["41550012", "1", "4000"], "person"),
+    ],
+)
+def test_templates_run_as_they_stand(template: str, answers: list[str], end: str) -> None:
+    """From the welcome to the end."""
+    rehearsal = Rehearsal(parse_flow(from_template(template, "mine")))
+    for answer in answers:
+        assert rehearsal.end is None
+        rehearsal.answer(answer)
+    assert rehearsal.end
+    assert rehearsal.end.outcome == end
