@@ -195,10 +195,12 @@ class Engine:
         return {ids: score for ids, score in found.items() if len(ids) <= longest} or {(): 0.0}
 
     def _penalty(self, ids: tuple[int, ...], grammar: str) -> float:
-        """What a hypothesis loses for being a number that answers another question."""
+        """What a hypothesis loses for being no answer, or one to another question."""
         words = [VOCABULARY[token] for token in ids if token != OTHER]
+        if not words:
+            return self.description.decoding.other_penalty
         state = parse_grammar(grammar).walk(words)
-        accepted = not words or (state is not None and state.complete)
+        accepted = state is not None and state.complete
         return 0.0 if accepted else self.description.decoding.off_grammar_penalty
 
     def _rank(

@@ -34,6 +34,8 @@ class Decoding:
         off_grammar_penalty: natural log of how much rarer callers say numbers that the question
             does not accept than ones it does. It is taken off the score of a number outside the
             grammar, never gained by one inside: silence and other speech compete as before.
+        other_penalty: natural log of how much rarer callers who are asked say no word of the
+            vocabulary than training heard it. It is taken off the score of a hypothesis without.
         temperature: divides the scores of the N-best list before they become probabilities.
         confidence_slope, confidence_offset: a logistic curve from the log-odds of the N-best
             probability to the confidence (Platt 1999).
@@ -43,6 +45,7 @@ class Decoding:
     n_best: int = 5
     ctc_weight: float = 0.5
     off_grammar_penalty: float = 2.0
+    other_penalty: float = 0.0
     temperature: float = 1.0
     confidence_slope: float = 1.0
     confidence_offset: float = 0.0

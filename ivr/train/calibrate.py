@@ -1,9 +1,12 @@
 """`ivr calibrate`: fits the constants of decoding to recordings of tuning speakers.
 
-Theory of operation: two constants are fitted, both on answers of people whom training never heard.
-The share of the CTC score is the one with which most answers are right. The confidence curve is a
-logistic regression (Platt 1999) of "was it right?" on the log-odds that the N-best list gives the
-first answer; files without a number count as wrong answers, so that the curve knows them too.
+Theory of operation: all constants are fitted on answers of people whom training never heard. The
+share of the CTC score is the one with which most answers are right. Training has heard far more
+speech without a number than callers utter when they are asked for one, so a hypothesis without a
+word is made less likely: as far as one in a hundred more files without a number give one, and no
+further. The confidence curve is a logistic regression (Platt 1999) of "was it right?" on the
+log-odds that the N-best list gives the first answer; files without a number count as wrong answers,
+so that the curve knows them too.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from numpy.typing import NDArray
 
 from ivr.asr.engine import Engine, log_odds
 from ivr.asr.model_files import Decoding, ModelDescription, write_description
-from ivr.asr.tokens import decode
+from ivr.asr.tokens import OTHER, decode
 from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
 from ivr.errors import ConfigError
 from ivr.grammar.words import natural_reading
@@ -25,6 +28,8 @@ from ivr.hearing import NATURAL, call_audio
 from ivr.train.evaluate import Item
 
 CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MORE_FALSE = 0.01  # of the files without a number, that may give one for the sake of the answers
+OTHER_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 
 @dataclass(frozen=True)
@@ -34,17 +39,20 @@ class Proposal:
     Attributes:
         expected: the right digits, ``yes``, ``no`` or "".
         values: natural reading of each candidate.
+        wordless: which candidates hold no word of the vocabulary.
         ctc, decoder: log-scores of each candidate.
     """
 
     expected: str
     values: tuple[str, ...]
+    wordless: NDArray[np.bool_]
     ctc: NDArray[np.float64]
     decoder: NDArray[np.float64]
 
-    def answer(self, ctc_weight: float, temperature: float) -> tuple[str, float]:
+    def answer(self, ctc_weight: float, other_penalty: float = 0.0) -> tuple[str, float]:
         """The first candidate's value, and the log-odds of the probability it gets."""
-        joined = (ctc_weight * self.ctc + (1 - ctc_weight) * self.decoder) / temperature
+        joined = ctc_weight * self.ctc + (1 - ctc_weight) * self.decoder
+        joined = joined - other_penalty * self.wordless
         best = int(joined.argmax())
         probability = 1.0 / float(np.exp(joined - joined[best]).sum())
         return self.values[best], log_odds(probability)
@@ -60,8 +68,9 @@ def propose(engine: Engine, item: Item) -> Proposal | None:
     candidates = engine.propose(log_probs, NATURAL)
     scores = engine.rescore(states, list(candidates)).sum(axis=1)
     values = tuple(natural_reading(decode(list(ids))) for ids in candidates)
+    wordless = np.array([not set(ids) - {OTHER} for ids in candidates])
     ctc = np.array(list(candidates.values()))
-    return Proposal(item.digits, values, ctc, scores.astype(np.float64))
+    return Proposal(item.digits, values, wordless, ctc, scores.astype(np.float64))
 
 
 def fit_curve(odds: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -93,13 +102,21 @@ def fit(proposals: Sequence[Proposal], decoding: Decoding) -> Decoding:
         raise ConfigError(f"calibration needs 50 recordings or more, not {len(proposals)}")
 
     def right_with(weight: float) -> int:
-        return sum(p.answer(weight, 1.0)[0] == p.expected for p in proposals)
+        return sum(p.answer(weight)[0] == p.expected for p in proposals)
 
     # Of weights that do equally well, the one in the middle.
     counts = [right_with(weight) for weight in CTC_WEIGHTS]
     best = [w for w, count in zip(CTC_WEIGHTS, counts, strict=True) if count == max(counts)]
     weight = best[len(best) // 2]
-    answers = [(p.answer(weight, 1.0), p.expected) for p in proposals]
+
+    others = [p for p in proposals if not p.expected]
+
+    def falsely_accepted(penalty: float) -> int:
+        return sum(bool(p.answer(weight, penalty)[0]) for p in others)
+
+    allowed = falsely_accepted(0.0) + MORE_FALSE * len(others)
+    penalty = max(p for p in OTHER_PENALTIES if falsely_accepted(p) <= allowed)
+    answers = [(p.answer(weight, penalty), p.expected) for p in proposals]
     given = [(odds, value == expected) for (value, odds), expected in answers if value]
     odds = np.array([item[0] for item in given])
     right = np.array([item[1] for item in given])
@@ -107,6 +124,7 @@ def fit(proposals: Sequence[Proposal], decoding: Decoding) -> Decoding:
     return replace(
         decoding,
         ctc_weight=weight,
+        other_penalty=penalty,
         temperature=1.0,
         confidence_slope=round(slope, 4),
         confidence_offset=round(offset, 4),
