@@ -221,7 +221,7 @@ def _check_tested(
     flow: Flow, name: str, step: BranchStep, known: frozenset[str], source: Source
 ) -> None:
     """Only ``empty`` may look at a variable that could have no value."""
-    every = _all_variables(flow)
+    every = flow.all_variables()
     for index, case in enumerate(step.branch):
         here = ("steps", name, "branch", index)
         if case.variable not in every:
@@ -253,20 +253,13 @@ def _absent(flow: Flow, variable: str) -> str:
             f'"{variable}" has no value yet on some way to this step; set it before on every way, '
             'or give it a text under "variables:"'
         )
-    return unknown("variable", variable, _all_variables(flow))
-
-
-def _all_variables(flow: Flow) -> frozenset[str]:
-    """Every variable that can have a value in some call."""
-    captured = {step.capture for step in flow.steps.values() if isinstance(step, CaptureStep)}
-    given = {name for step in flow.steps.values() if isinstance(step, SetStep) for name in step.set}
-    return frozenset(captured.union(given, flow.variables))
+    return unknown("variable", variable, flow.all_variables())
 
 
 def _certain(flow: Flow, ways: list[Edge]) -> dict[str, frozenset[str]]:
     """For each step, the variables that hold a value whichever way the call came there."""
     given = frozenset(flow.variables)
-    certain = dict.fromkeys(flow.steps, _all_variables(flow))
+    certain = dict.fromkeys(flow.steps, flow.all_variables())
     certain[flow.start] = given
     changed = True
     while changed:

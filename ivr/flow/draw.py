@@ -24,6 +24,7 @@ from ivr.flow.model import (
     MenuStep,
     SetStep,
     Step,
+    SubflowStep,
 )
 from ivr.grammar.lists import unpinned
 
@@ -100,6 +101,7 @@ _SHAPES: Final = {
     "menu": ("{{", "}}"),
     "set": ("[[", "]]"),
     "branch": ("{", "}"),
+    "subflow": ("[[", "]]"),
     "end": ("([", "])"),
 }
 
@@ -137,6 +139,8 @@ def _node(name: str, step: Step) -> Node:  # noqa: PLR0911 - one line a kind
     if isinstance(step, EndStep):
         said = (_short(step.say.text),) if step.say is not None else ()
         return Node(name, "end", (*said, f"end: {step.end}"))
+    if isinstance(step, SubflowStep):
+        return Node(name, "subflow", (step.subflow,))
     return Node(name, "say", (_short(step.say.text),))
 
 

@@ -43,6 +43,7 @@ from ivr.flow.model import (
     MenuStep,
     SayStep,
     SetStep,
+    SubflowStep,
 )
 from ivr.flow.parts import Listening, Text
 from ivr.flow.source import Path
@@ -247,7 +248,7 @@ class Dialogue:
         while not isinstance(step, AskStep | EndStep):
             if isinstance(step, SayStep):
                 prompts.append(self._prompt(name, ("say",), step.say))
-            name = self._pass(step)
+            name = self._pass(name, step)
             step = self._flow.steps[name]
         self._step = name
         if isinstance(step, EndStep):
@@ -263,8 +264,10 @@ class Dialogue:
             self._heard.pop(name, None)
         return self._ask(name, step, cause, tuple(prompts))
 
-    def _pass(self, step: SayStep | SetStep | BranchStep) -> str:
+    def _pass(self, name: str, step: SayStep | SetStep | BranchStep | SubflowStep) -> str:
         """Do what a step does that asks nothing; the step that follows."""
+        if isinstance(step, SubflowStep):
+            raise StateError(f"step {name} calls a flow that was not put in its place")
         if isinstance(step, BranchStep):
             return follow(step, self._variables.values)
         if isinstance(step, SetStep):

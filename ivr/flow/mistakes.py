@@ -69,6 +69,7 @@ _ITEMS: Final = {  # what may not be empty holds these
     "set": "variable",
     "branch": "case",
     "in": "text",
+    "ends": "outcome",
 }
 
 
@@ -80,7 +81,7 @@ def _message(details: Mapping[str, Any], path: Path, model: type[Model]) -> str:
         return str(details["ctx"]["error"])
     if kind == "extra_forbidden":
         holder = Text if _in_text(path, model) else model
-        return unknown("key", key, holder.keys())
+        return unknown("key", key, holder.file_keys())
     if kind == "missing":
         return f'is missing; add "{key}: ...", {_meaning(key, model)}'
     if kind == "union_tag_not_found":
@@ -115,7 +116,7 @@ def _in_text(path: Path, model: type[Model]) -> bool:
 
 def _meaning(key: str, model: type[Model]) -> str:
     """What a key is, from its description's first sentence: the cure for a wrong value."""
-    field = {**Text.keys(), **model.keys()}.get(key)
+    field = {**Text.file_keys(), **model.file_keys()}.get(key)
     description = field.description if field else None
     if description is None:
         return "a name: small letters, digits and underscores, beginning with a letter"

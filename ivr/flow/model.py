@@ -2,8 +2,8 @@
 
 Theory of operation: the kind of a step is told by its leading key: ``capture`` asks for a value,
 ``confirm`` asks whether it is right, ``menu`` asks which way to go, ``set`` gives variables a
-value, ``branch`` looks at them, ``end`` finishes the call, and ``say`` alone speaks and goes on.
-What the steps are made of is in `ivr.flow.parts`.
+value, ``branch`` looks at them, ``subflow`` goes through another flow, ``end`` finishes the call,
+and ``say`` alone speaks and goes on. What the steps are made of is in `ivr.flow.parts`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ __all__ = [
     "MenuStep",
     "SayStep",
     "SetStep",
+    "SubflowStep",
     "kinds",
 ]
 
@@ -235,6 +236,24 @@ class BranchStep(Model):
     otherwise: Name = Field(alias="else", description="The step that follows where none holds.")
 
 
+class SubflowStep(Model):
+    """Goes through another flow; `ivr.flow.subflow` puts its steps here."""
+
+    subflow: str = Field(min_length=1, description="The other flow's file, relative to this one.")
+    arguments: dict[Name, Annotated[str, AfterValidator(_check_template)]] = Field(
+        default={},
+        description="Texts for the other flow's variables; {name} and {name:digits} put in one of"
+        " this flow's.",
+    )
+    results: dict[Name, Name] = Field(
+        default={},
+        description="Variables of this flow, and those of the other that they are.",
+    )
+    ends: dict[Name, Name] = Field(
+        min_length=1, description="The other flow's outcomes, and the step that follows each."
+    )
+
+
 class EndStep(Model):
     """Ends the call."""
 
@@ -262,6 +281,7 @@ KINDS: Final[dict[str, type[Model]]] = {
     "menu": MenuStep,
     "set": SetStep,
     "branch": BranchStep,
+    "subflow": SubflowStep,
     "end": EndStep,
     "say": SayStep,
 }
@@ -272,6 +292,7 @@ Step = Annotated[
     | Annotated[MenuStep, Tag("menu" + KIND)]
     | Annotated[SetStep, Tag("set" + KIND)]
     | Annotated[BranchStep, Tag("branch" + KIND)]
+    | Annotated[SubflowStep, Tag("subflow" + KIND)]
     | Annotated[EndStep, Tag("end" + KIND)],
     Discriminator(_tag),
 ]
@@ -306,10 +327,32 @@ class Flow(Model):
     steps: dict[Name, Step] = Field(min_length=1, description="The steps, by name.")
     # What the lists hold, for as long as a call runs this flow (`ivr.grammar.lists`).
     _directories: tuple[Directory, ...] = PrivateAttr(default=())
+    _inner: frozenset[str] = PrivateAttr(default=frozenset())
 
     def keep(self, directories: Iterable[Directory]) -> None:
         """Hold on to the values of the lists for as long as this flow is used."""
-        self._directories = tuple(directories)
+        self._directories += tuple(directories)
+
+    def call(self, called: Iterable[Flow], inner: Iterable[str]) -> None:
+        """Take in what other flows hold, and remember the variables that are theirs alone."""
+        for flow in called:
+            self.keep(flow._directories)
+        self._inner = frozenset(inner)
+
+    @property
+    def inner(self) -> frozenset[str]:
+        """Variables of called flows that are no results: the record does not have them."""
+        return self._inner
+
+    def all_variables(self) -> frozenset[str]:
+        """Every variable that can have a value in some call."""
+        made = set(self.variables)
+        for step in self.steps.values():
+            if isinstance(step, CaptureStep):
+                made.add(step.capture)
+            if isinstance(step, SetStep):
+                made.update(step.set)
+        return frozenset(made)
 
     def listening(self, step: AskStep) -> Listening:
         """How a step listens: its own keys over ``defaults`` over the built-in values."""

@@ -38,7 +38,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @classmethod
-    def keys(cls) -> dict[str, FieldInfo]:
+    def file_keys(cls) -> dict[str, FieldInfo]:
         """The keys as the file has them: ``if`` and ``in`` are no names in Python."""
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 

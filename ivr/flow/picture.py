@@ -21,6 +21,7 @@ _LOOKS: Final = {
     "menu": ("#fef3c7", 14),
     "set": ("#f3e8ff", 0),
     "branch": ("#ffedd5", 14),
+    "subflow": ("#cffafe", 0),
     "end": ("#e5e7eb", 26),
 }
 _HEAD: Final = """\

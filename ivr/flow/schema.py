@@ -3,7 +3,8 @@
 Theory of operation: a file passes three gates, each of which may assume the ones before it. YAML
 becomes data with line numbers (`ivr.flow.source`); pydantic models check each key on its own
 (`ivr.flow.model`, with `ivr.flow.mistakes` for the words), for which the lists that the file names
-are read; `ivr.flow.check` checks the flow as a graph. A mistake is reported with file, line, key
+are read; flows that it calls are read and put in place (`ivr.flow.subflow`), and `ivr.flow.check`
+checks the whole as a graph. A mistake is reported with file, line, key
 path and cure. A `Flow` that comes out can be run to its end by `ivr.flow.machine.Dialogue` without
 another check.
 """
@@ -21,6 +22,7 @@ from ivr.flow.mistakes import first_mistake
 from ivr.flow.model import Flow
 from ivr.flow.parts import Model, Name
 from ivr.flow.source import Source, parse_yaml
+from ivr.flow.subflow import expand
 from ivr.grammar.list_file import read_list
 from ivr.grammar.lists import Directory, publish
 
@@ -37,8 +39,13 @@ def load_flow(path: str | Path) -> Flow:
     Raises:
         FlowError: the file cannot be read or is wrong; one line with file, line, key path and cure.
     """
+    return _load(Path(path), ())
+
+
+def _load(path: Path, callers: tuple[Path, ...]) -> Flow:
+    """Read a flow that other flows call, the first of them first."""
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise FlowError(
@@ -47,7 +54,7 @@ def load_flow(path: str | Path) -> Flow:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise FlowError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
-    return parse_flow(text, str(path), Path(path).parent)
+    return _parse(text, str(path), path.parent, (*callers, path.resolve()))
 
 
 def parse_flow(text: str, file: str = "flow", folder: Path = Path()) -> Flow:
@@ -61,6 +68,11 @@ def parse_flow(text: str, file: str = "flow", folder: Path = Path()) -> Flow:
     Raises:
         FlowError: as `load_flow`.
     """
+    return _parse(text, file, folder, ())
+
+
+def _parse(text: str, file: str, folder: Path, callers: tuple[Path, ...]) -> Flow:
+    """Check a flow; `callers` are the files on the way to it, its own the last."""
     source = parse_yaml(text, file)
     if not isinstance(source.data, dict):
         raise source.error((), 'a flow is made of keys and values; begin with "flow: a_name"')
@@ -75,8 +87,18 @@ def parse_flow(text: str, file: str = "flow", folder: Path = Path()) -> Flow:
         flow = Flow.model_validate(source.data, context=directories)
     except ValidationError as error:
         raise first_mistake(source, error) from None
-    check_flow(flow, source)
+
+    def load(step: str, place: str) -> Flow:
+        path = folder / place
+        if path.resolve() in callers:
+            raise source.error(
+                ("steps", step, "subflow"), "the flows call one another in a circle; cut it here"
+            )
+        return _load(path, callers)
+
     flow.keep(directories.values())
+    flow = expand(flow, source, load)
+    check_flow(flow, source)
     return flow
 
 

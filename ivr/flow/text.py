@@ -95,6 +95,18 @@ def names(template: Template) -> tuple[str, ...]:
     return tuple(piece.name for piece in template if isinstance(piece, Placeholder))
 
 
+def rename(text: str, names: Mapping[str, str]) -> str:
+    """A text whose placeholders speak other variables; those without a new name stay."""
+    pieces = []
+    for piece in parse_template(text):
+        if isinstance(piece, str):
+            pieces.append(piece.replace("{", "{{").replace("}", "}}"))
+            continue
+        spelled = f":digits {' '.join(map(str, piece.groups))}" if piece.groups else ""
+        pieces.append(f"{{{names.get(piece.name, piece.name)}{spelled}}}")
+    return "".join(pieces)
+
+
 def fill(template: Template, values: Mapping[str, str]) -> str:
     """The text with every value in its spoken form.
 

@@ -52,6 +52,7 @@ class Variables:
         self._confirmable = frozenset(
             step.confirm for step in flow.steps.values() if isinstance(step, ConfirmStep)
         )
+        self._inner = flow.inner
         self._affirmed: set[str] = set()
         self._copied: dict[str, dict[str, str]] = {}  # set variable -> what it was made of
 
@@ -93,16 +94,20 @@ class Variables:
         return not self._impersonal.issuperset(spoken)
 
     def shown(self, *, ended: bool) -> dict[str, str]:
-        """What the record may hold: no constant, and nothing that is still to be confirmed.
+        """What the record may hold.
+
+        That is no constant, nothing that is still to be confirmed, and nothing that a called flow
+        keeps to itself.
 
         Args:
             ended: the flow came to an end of its own.
         """
         hidden: AbstractSet[str] = set() if ended else self._confirmable - self._affirmed
+        never = self._constants | self._inner
         return {
             name: value
             for name, value in self._values.items()
-            if name not in self._constants | hidden and self._may_show_copy(name, hidden)
+            if name not in never | hidden and self._may_show_copy(name, hidden)
         }
 
     def _may_show_copy(self, name: str, hidden: AbstractSet[str]) -> bool:

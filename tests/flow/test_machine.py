@@ -24,7 +24,8 @@ TRANSCRIPTS = sorted((DATA / "dialogues").glob("*.txt"))
 ACCOUNT_ID = load_flow(Path(__file__).parents[2] / "config" / "flows" / "account_id.yaml")
 ESCALATION = load_flow(DATA / "flows" / "escalation.yaml")
 RECEPTION = load_flow(DATA / "flows" / "reception.yaml")
-FLOWS = {flow.flow: flow for flow in (ACCOUNT_ID, ESCALATION, RECEPTION)}
+CALLER = load_flow(DATA / "flows" / "caller.yaml")
+FLOWS = {flow.flow: flow for flow in (ACCOUNT_ID, ESCALATION, RECEPTION, CALLER)}
 
 SILENCE = Collected(CompletionCause.NO_INPUT_TIMEOUT)
 MUMBLE = Collected(CompletionCause.NO_MATCH, words="<other>")
@@ -108,6 +109,8 @@ def any_answer(turn: Turn, choice: int) -> Collected:
     good = ["4155", "0012"]
     if turn.collect.grammar.endswith("builtin:boolean"):
         good = ["yes", "no"]
+    elif "values=1,2,3" in turn.collect.grammar:
+        good = ["1", "2"]
     return [SILENCE, MUMBLE, ANSWERS["talks on and on"], *map(said, good)][choice]
 
 
