@@ -1,5 +1,9 @@
 """Call flows: the YAML language, its interpreter and the prompts' voice.
 
-`schema` reads and checks a flow file, `machine` runs it turn by turn without any I/O, `text` fills
-values into prompts, `prompts` (at the edge) turns a prompt into samples.
+`schema` reads a flow file: `source` knows its lines, `model` and `parts` its keys, `mistakes` the
+words for what is wrong, `subflow` puts called flows in place, `check` looks at the whole as a
+`graph`. `machine` runs it turn by turn without any I/O, with its `variables` and its way at each
+`branch`; `text` fills values into prompts. `draw`, `layout` and `picture` make diagrams,
+`json_schema` is for editors, `new` for beginners. `prompts` (at the edge) turns a prompt into
+samples.
 """
