@@ -54,12 +54,13 @@ def expand(flow: Flow, source: Source, load: Callable[[str, str], Flow]) -> Flow
             steps[name] = step
             continue
         sub = load(name, step.subflow)
-        _check_call(name, step, sub, source)
+        _check_call(flow, name, step, sub, source)
         inside = _Inside(name, step, sub)
         for new, put in inside.steps().items():
             if new in flow.steps and new != name:
                 raise source.error(("steps", new), f"{name} calls a flow with this step; rename it")
             steps[new] = put
+            source.lines.setdefault(("steps", new), source.line(("steps", name)))
         inner |= inside.hidden
         called.append(sub)
     if not called:
@@ -69,7 +70,7 @@ def expand(flow: Flow, source: Source, load: Callable[[str, str], Flow]) -> Flow
     return whole
 
 
-def _check_call(name: str, step: SubflowStep, sub: Flow, source: Source) -> None:
+def _check_call(flow: Flow, name: str, step: SubflowStep, sub: Flow, source: Source) -> None:
     """What the caller gives, takes and goes on with is what the called flow has."""
     here = ("steps", name)
     for argument in step.arguments:
@@ -87,9 +88,11 @@ def _check_call(name: str, step: SubflowStep, sub: Flow, source: Source) -> None
         if variable not in made:
             raise source.error((*here, "results", result), unknown("variable", variable, made))
     outcomes = {end.end for end in sub.steps.values() if isinstance(end, EndStep)}
-    for outcome in step.ends:
+    for outcome, follows in step.ends.items():
         if outcome not in outcomes:
             raise source.error((*here, "ends", outcome), unknown("outcome", outcome, outcomes))
+        if follows not in flow.steps:
+            raise source.error((*here, "ends", outcome), unknown("step", follows, flow.steps))
     for outcome in sorted(outcomes - step.ends.keys()):
         raise source.error(
             (*here, "ends"), f'{step.subflow} can end with "{outcome}"; say which step follows'

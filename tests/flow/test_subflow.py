@@ -134,10 +134,14 @@ def test_a_flow_that_is_called_can_call(tmp_path: Path) -> None:
         ("account: number", "account: numbr", "steps.go.results.account: unknown variable"),
         ("{known: bye, ", "{knwn: bye, known: bye, ", 'unknown outcome "knwn"; did you mean'),
         (", lost: bye}", "}", 'steps.go.ends: sub.yaml can end with "lost"; say which step'),
-        ("lost: bye", "lost: by", 'unknown step "by"; did you mean "bye"?'),
-        ("{bank}", "{bnk}", 'unknown variable "bnk"; did you mean "bank"?'),
+        ("lost: bye", "lost: by", 'main.yaml:10: steps.go.ends.lost: unknown step "by"; did you'),
+        ("{bank}", "{bnk}", 'main.yaml:6: steps.go.set.go__who: unknown variable "bnk"; did you'),
         ("  bye:", "  go__ask: {end: x}\n  bye:", "go calls a flow with this step; rename it"),
-        ("{account: number}", "{bank: number}", '"bank" stands in variables as well'),
+        (
+            "{account: number}",
+            "{bank: number}",
+            'main.yaml:6: steps.go__ask.capture: "bank" stands',
+        ),
     ],
 )
 def test_a_call_that_does_not_fit_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
