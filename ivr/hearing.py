@@ -1,6 +1,6 @@
 """A recording through the live path, for `ivr transcribe` and `ivr evaluate`.
 
-Theory of operation: a recording becomes a call's audio: two seconds of line, the recording, two
+Theory of operation: a recording becomes a call's audio: two seconds of line, the recording, three
 more; mu-law there and back. The same endpointer as in a live call finds its utterances, the
 recogniser hears each, and the grammar reads it. The numbers of several utterances are joined: a
 caller who pauses too long still said one.
@@ -28,8 +28,10 @@ NATURAL = "builtin:natural"
 # Samples: 2 s, as long as the shortest prompt. A caller answers a question, so the endpointer has
 # always heard the line; with 0.5 s it knows no noise level yet, and 6 of 203 words went unheard.
 LINE_BEFORE = 16_000
-LINE_AFTER = 16_000  # 2 s, longer than any silence that ends an utterance
-END_SILENCE_MS = 1_200
+LINE_AFTER = 24_000  # 3 s, longer than any silence that ends an utterance
+# As long as a call lets an incomplete answer pause (incomplete_timeout_s): a number of known length
+# is not cut in two between its groups.
+END_SILENCE_MS = 2_200
 SAMPLES_PER_MS = 8
 
 

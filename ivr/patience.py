@@ -35,9 +35,9 @@ SAMPLES_PER_MS: Final = 8
 SURE: Final = 0.9
 SURE_S: Final = 0.16  # the look after 80 ms of silence and 60 ms of computing, in whole frames
 LIKELY_S: Final = 0.3  # the longest gap within a group is about 0.26 s
-# Over this caller's longest pause. Of 110 callers of `tuning.csv` whose pauses vary by a fifth 6.4 %
-# are cut off with 1.3 and 0.05 s (median 970 ms), 2.7 % with 1.3 and 0.2 s, or 1.5 and 0.1 s (1,130
-# and 1,160 ms); of the first 40 12.5 % with `complete_timeout_s` alone (810 ms).
+# Over this caller's longest pause. Of 110 callers of `tuning.csv` whose pauses vary by a fifth
+# 6.4 % are cut off with 1.3 and 0.05 s (median 970 ms), 2.7 % with 1.3 and 0.2 s, or 1.5 and 0.1 s
+# (1,130 and 1,160 ms); of the first 40 12.5 % with `complete_timeout_s` alone (810 ms).
 RHYTHM: Final = 1.3
 RHYTHM_S: Final = 0.1
 LOOK_SHARE: Final = 4

@@ -56,7 +56,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of recordings: one and two utterances, silence, a webm, and no recording."""
     folder = tmp_path_factory.mktemp("spoken")
     speech = level_speech(Espeak().render("seven"))
-    pause = np.zeros(8000 * 2, np.int16)
+    pause = np.zeros(8000 * 3, np.int16)
     write_wav(folder / "one.wav", speech, 8000)
     write_wav(folder / "two.wav", np.concatenate([speech, pause, speech]), 8000)
     write_wav(folder / "silence.wav", pause, 8000)

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from ivr.asr.engine import Engine, log_odds
 from ivr.asr.model_files import Decoding, ModelDescription, write_description
 from ivr.asr.tokens import OTHER, decode
-from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
+from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
 from ivr.errors import ConfigError
 from ivr.grammar.words import natural_reading
-from ivr.hearing import NATURAL, call_audio
+from ivr.hearing import END_SILENCE_MS, NATURAL, call_audio
 from ivr.train.evaluate import Item
 
 CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -60,7 +60,8 @@ class Proposal:
 
 def propose(engine: Engine, item: Item) -> Proposal | None:
     """The proposal for a file; None where the endpointer found no utterance or several."""
-    events = Endpointer().feed(call_audio(item.file))
+    endpointer = Endpointer(EndpointSettings(end_silence_ms=END_SILENCE_MS))
+    events = endpointer.feed(call_audio(item.file))
     ended = [event for event in events if isinstance(event, UtteranceEnded)]
     if len(ended) != 1:
         return None
