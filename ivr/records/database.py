@@ -25,7 +25,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -40,6 +47,8 @@ _COMMAND_TIMEOUT_S: Final = 10.0
 _TRANSACTION_TIMEOUT_S: Final = (
     30.0  # over all of the above: a database that is neither here nor gone
 )
+_LOCKED_TRIES: Final = 10
+_LOCKED_WAIT_S: Final = 0.2
 _MIGRATION_LOCK: Final = 0x697672  # "ivr", for PostgreSQL's advisory lock
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -86,11 +95,13 @@ class Database:
             RecordsUnavailableError: it does not answer now; `begin` will try again.
         """
         try:
-            await self._ready()
+            await self._ready_unlocked()
         except ConnectionError as error:  # also asyncpg's, which are OSError: nobody is there yet
             raise RecordsUnavailableError(f"{self.name}: {type(error).__name__}") from None
-        except (DBAPIError, OSError, TimeoutError) as error:
-            if not self.is_sqlite and _is_away(error):
+        except IvrError:
+            raise
+        except Exception as error:  # noqa: BLE001 - SQLAlchemy's, or the driver's own
+            if _is_locked(error) if self.is_sqlite else _is_away(error):
                 raise RecordsUnavailableError(f"{self.name}: {type(error).__name__}") from None
             raise ConfigError(
                 f"{self.name}: the call records cannot be opened: {_cause(error)}; {self._cure()}"
@@ -102,18 +113,37 @@ class Database:
 
         Raises:
             SQLAlchemyError, OSError, TimeoutError: see `is_refusal`.
+            RecordsUnavailableError: the server refuses connections now.
             ConfigError: the database came back and is newer than this version.
         """
-        async with asyncio.timeout(_TRANSACTION_TIMEOUT_S):
-            engine = await self._ready()
-            async with engine.begin() as connection:
-                yield connection
+        try:
+            async with asyncio.timeout(_TRANSACTION_TIMEOUT_S):
+                engine = await self._ready()
+                async with engine.begin() as connection:
+                    yield connection
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) or not _state(error):
+                raise
+            raise RecordsUnavailableError(f"{self.name}: {type(error).__name__}") from None
 
     async def close(self) -> None:
         """Disconnect."""
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
+
+    async def _ready_unlocked(self) -> None:
+        # The switch to WAL does not wait for others who switch as well: it fails at once.
+        for _ in range(_LOCKED_TRIES):
+            try:
+                await self._ready()
+            except DBAPIError as error:
+                if not (self.is_sqlite and _is_locked(error)):
+                    raise
+                await asyncio.sleep(_LOCKED_WAIT_S)
+            else:
+                return
+        await self._ready()
 
     async def _ready(self) -> AsyncEngine:
         """The engine, with the schema up to date and, for a file, the file still there."""
@@ -233,9 +263,13 @@ def is_refusal(error: BaseException) -> bool:
 
     In doubt it may: a record waits in the spool then, and what was rejected is as good as lost.
     """
+    if _state(error):
+        return _state(error) in _REFUSED or isinstance(error, DataError | IntegrityError)
     if isinstance(error, DBAPIError):
-        return isinstance(error, DataError | IntegrityError) or _state(error) in _REFUSED
-    return not isinstance(error, SQLAlchemyError | OSError | TimeoutError | IvrError)
+        # asyncpg's own check of a value is a ValueError below SQLAlchemy's error.
+        below = getattr(error.orig, "__cause__", None)
+        return isinstance(error, DataError | IntegrityError) or isinstance(below, ValueError)
+    return type(error) is StatementError or isinstance(error, ValueError | TypeError | LookupError)
 
 
 def _is_away(error: BaseException) -> bool:
@@ -243,8 +277,14 @@ def _is_away(error: BaseException) -> bool:
     return isinstance(error, OSError | TimeoutError) or _state(error) in _AWAY
 
 
+def _is_locked(error: BaseException) -> bool:
+    """Whether an SQLite file is just being used by another."""
+    return isinstance(error, DBAPIError) and "locked" in str(error.orig)
+
+
 def _state(error: BaseException) -> str:
-    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")[:2]
+    # SQLAlchemy 2.0 lets asyncpg's errors through where it connects; 2.1 wraps them.
+    return str(getattr(getattr(error, "orig", None) or error, "sqlstate", None) or "")[:2]
 
 
 def _cause(error: BaseException) -> str:

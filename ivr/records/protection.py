@@ -175,9 +175,9 @@ def _derive(key: bytes, purpose: bytes) -> bytes:
 def _cipher(key: bytes) -> _Cipher:
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
+    except ModuleNotFoundError:
         raise ConfigError(
-            f"encrypted values need the package {error.name}; install it with "
+            "encrypted values need the package cryptography; install it with "
             "pip install 'ivr[encryption]'"
         ) from None
     return AESGCM(key)

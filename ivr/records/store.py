@@ -87,8 +87,7 @@ class CallStore:
         self._database = Database(settings)
         self._spool = Spool(settings.spool_folder if spooled else None, settings.spool_max_bytes)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="records")
-        self._away = False
-        self._stopping = False
+        self._away = self._behind = self._stopping = False
         self._work = asyncio.Event()
         self._stop = asyncio.Event()
         self._waiters: dict[str, list[tuple[int, asyncio.Future[bool]]]] = {}
@@ -153,7 +152,7 @@ class CallStore:
         if not spooled.safe:
             self.counts["unsafe"] += 1
         self._work.set()
-        if self._away:
+        if self._away or self._behind:
             return spooled.safe
         written = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(record_id, []).append((spooled.ticket, written))
@@ -161,6 +160,7 @@ class CallStore:
             async with asyncio.timeout(_WRITTEN_S):
                 done = await written
         except TimeoutError:
+            self._behind = True  # the next ones do not wait for it
             done = False
         if not done and not spooled.safe:
             _log.error("record_not_written", call_id=document.get("call_id"))
@@ -246,6 +246,7 @@ class CallStore:
             if first is None:
                 if self._stopping:
                     return
+                self._behind = False
                 self._work.clear()
                 if not len(self._spool):
                     await self._work.wait()

@@ -33,7 +33,6 @@ import aiohttp
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.config import WebhookSettings
 from ivr.errors import ConfigError
@@ -144,8 +143,9 @@ class Courier:
                 try:
                     due = await self._due()
                     await asyncio.gather(*(self._deliver(client, row) for row in due))
-                except (SQLAlchemyError, OSError, TimeoutError, ConfigError):
-                    due = []  # the store tells that the database is away
+                except Exception as error:  # noqa: BLE001 - the next round may do better
+                    due = []
+                    _log.warning("results_not_sent", cause=type(error).__name__)
                 if len(due) < _AT_ONCE:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_POLL_S):

@@ -154,6 +154,7 @@ def test_more_calls_than_a_page(
             await asyncio.gather(*(store.put(call(n, started_at=same)) for n in range(450)))
 
     asyncio.run(fill())
+    capsys.readouterr()  # the log of the server
     assert run(monkeypatch, "export") == 0
     found = [json.loads(line)["record_id"] for line in capsys.readouterr().out.splitlines()]
     assert sorted(found) == sorted(f"r{n}" for n in range(450))

@@ -137,6 +137,32 @@ def test_file_that_is_removed_is_made_anew(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_database_that_hangs_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that neither answers nor refuses holds up one put, not every one."""
+    monkeypatch.setattr(store_module, "_WRITTEN_S", 0.3)
+    write, hang = CallStore._write, asyncio.Event()
+
+    async def slow(store: CallStore, document: dict[str, object]) -> None:
+        await hang.wait()
+        await write(store, document)
+
+    monkeypatch.setattr(CallStore, "_write", slow)
+
+    async def main() -> None:
+        async with opened(RecordSettings(path=tmp_path / "calls.db")) as store:
+            assert await store.put(ended(0))
+            async with asyncio.timeout(0.25):
+                for number in range(1, 4):
+                    assert await store.put(ended(number))
+            hang.set()
+            await until(lambda: store.waiting == 0)
+            assert len(await store.list()) == 4
+
+    asyncio.run(main())
+
+
 def test_full_spool_drops_the_oldest_and_counts(tmp_path: Path) -> None:
     """A bound is a bound: the newest stay, and the loss is told."""
     settings = RecordSettings(path=tmp_path / "calls.db", spool_max_bytes=65_536)
@@ -205,6 +231,20 @@ def test_kill_loses_nothing_that_was_spooled(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert list(spool.glob("*")) == []
+
+
+def test_record_with_an_impossible_column_is_set_aside(lasting: RecordSettings) -> None:
+    """What no database can store as text does not block the others."""
+
+    async def main() -> None:
+        async with opened(lasting) as store:
+            await store.put(record(1, call_id="\ud800"))
+            await store.put(record(2))
+            await until(lambda: store.waiting == 0)
+            assert store.counts["rejected"] == 1
+            assert [r["record_id"] for r in await store.list()] == ["r2"]
+
+    asyncio.run(main())
 
 
 def test_record_that_the_database_refuses_is_set_aside(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -97,6 +98,14 @@ def test_missing_key_is_told() -> None:
     for kept in ("masked", "plain"):
         Keyring.parse("").check(kept)
     FIRST.check("encrypted")
+
+
+def test_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only flows that encrypt need it, and they say so at start."""
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    FIRST.check("hash")
+    with pytest.raises(ConfigError, match=r"ivr\[encryption\]"):
+        FIRST.check("encrypted")
 
 
 def test_keys_are_never_shown() -> None:

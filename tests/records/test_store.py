@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,14 @@ def test_wrong_url_is_told_without_its_password(url: str) -> None:
     with pytest.raises(ConfigError, match=r"records\.url") as caught:
         CallStore(RecordSettings.model_validate({"url": url}))
     assert "secret" not in str(caught.value)
+
+
+def test_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL wants its extra, and the message has it."""
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    settings = RecordSettings.model_validate({"url": "postgresql://ivr@127.0.0.1/x"})
+    with pytest.raises(ConfigError, match=r"ivr\[postgres\]"):
+        asyncio.run(CallStore(settings).open())
 
 
 def test_unknown_database_is_told_at_start(lasting: RecordSettings, tmp_path: Path) -> None:
