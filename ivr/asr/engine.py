@@ -19,6 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ivr.asr.beam import align, beam_search
+from ivr.asr.chunks import cut_long
 from ivr.asr.model_files import Decoding, open_model
 from ivr.asr.prefix_tree import PrefixTree
 from ivr.asr.tokens import OTHER, VOCABULARY
@@ -103,6 +104,12 @@ class Engine:
         """Runs once on silence, so that the first caller does not wait for allocations."""
         self.recognize(np.zeros(CALL_RATE_HZ, np.int16), "builtin:natural")
 
+    def pieces(self, samples: NDArray[np.int16]) -> list[NDArray[np.int16]]:
+        """Samples [n] int16, 8 kHz, as what is encoded at a time; see `ivr.asr.chunks`."""
+        description = self.description
+        longest = description.max_columns * description.stack * HOP_SAMPLES // 2  # at 8 kHz
+        return cut_long(samples[:longest], description.frame_ms)
+
     def features(self, samples: NDArray[np.int16]) -> NDArray[np.float32]:
         """Encoder input [stack * n_mels, n_columns] float32 of 8 kHz samples [n] int16."""
         description = self.description
@@ -122,6 +129,14 @@ class Engine:
         """Encoder states [1, n_frames, d_model], CTC log-probabilities [n_frames, vocabulary]."""
         states, log_probs = self._encoder.run(None, {"features": features[None]})
         return states, log_probs[0]
+
+    def encode_pieces(
+        self, features: list[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same of several features, their frames in a row."""
+        encoded = [self.encode(piece) for piece in features]
+        states = np.concatenate([states for states, _ in encoded], axis=1)
+        return states, np.concatenate([log_probs for _, log_probs in encoded])
 
     def rescore(
         self, states: NDArray[np.float32], candidates: list[tuple[int, ...]]
@@ -164,9 +179,9 @@ class Engine:
             ConfigError: the grammar is not one.
         """
         spent = Laps()
-        features = self.features(samples)
+        features = [self.features(piece) for piece in self.pieces(samples)]
         spent.lap("mel")
-        states, log_probs = self.encode(features)
+        states, log_probs = self.encode_pieces(features)
         spent.lap("encode")
         ctc = self.propose(log_probs, grammar)
         spent.lap("search")

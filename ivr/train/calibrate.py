@@ -65,7 +65,8 @@ def propose(engine: Engine, item: Item) -> Proposal | None:
     ended = [event for event in events if isinstance(event, UtteranceEnded)]
     if len(ended) != 1:
         return None
-    states, log_probs = engine.encode(engine.features(ended[0].samples))
+    pieces = engine.pieces(ended[0].samples)
+    states, log_probs = engine.encode_pieces([engine.features(piece) for piece in pieces])
     candidates = engine.propose(log_probs, NATURAL)
     scores = engine.rescore(states, list(candidates)).sum(axis=1)
     values = tuple(natural_reading(decode(list(ids))) for ids in candidates)

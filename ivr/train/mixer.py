@@ -122,9 +122,12 @@ class Mixer:
             "nothing": True,
         }
         weights = np.array([getattr(shares, k) if available[k] else 0.0 for k in kinds])
-        kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
-        samples, ids = getattr(self, f"_{kind}_utterance")(rng)
-        return samples[: int(shares.max_s * RATE_HZ)], ids
+        while True:
+            kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
+            samples, ids = getattr(self, f"_{kind}_utterance")(rng)
+            if samples.shape[0] <= shares.max_s * RATE_HZ:
+                return samples, ids
+            # Cut, it would lack words of its transcript.
 
     def _word(self, rng: np.random.Generator, item: tuple[PackedSet, Clip]) -> Samples:
         packed, clip = item
