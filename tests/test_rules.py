@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -345,3 +347,13 @@ def test_numbers_of_the_example_have_their_unit(suffix: str, unit: str) -> None:
     for key, text in documented_keys().items():
         if key.endswith(suffix):
             assert unit in text, key
+
+
+def test_the_command_line_is_light() -> None:
+    """Each recogniser process imports it on its way, so what it drags in costs memory there."""
+    code = "import sys, ivr.cli; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"numpy", "onnxruntime", "pydantic", "sqlalchemy", "aiohttp", "yaml", "jinja2"}
+    assert not heavy & set(done.stdout.split())

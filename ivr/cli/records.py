@@ -6,13 +6,15 @@ Rooms are imported inside the commands, as in `ivr.cli`, which takes these in.
 # ruff: noqa: PLC0415, PLR0917 - see above; a typer command's options are its arguments
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ivr.cli.options import Config
-from ivr.config import RecordSettings, load_settings
 from ivr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ivr.config import RecordSettings
 
 app = typer.Typer(
     help="Look at, export and delete call records; values are stars unless --reveal is given.",
@@ -34,6 +36,8 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print CSV with a header, a lin
 
 
 def _settings(config: Config) -> RecordSettings:
+    from ivr.config import load_settings
+
     return load_settings(config).records
 
 
