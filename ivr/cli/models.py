@@ -118,12 +118,8 @@ def train(
     Interrupted, it goes on from its last checkpoint when called again. Needs the train extra:
     pip install 'ivr\[train]'.
     """
-    try:
+    with needs_extra("train", "training"):
         from ivr.train.command import Start, run_train
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"training needs the package {error.name}; install it with pip install 'ivr[train]'"
-        ) from error
     raise typer.Exit(
         run_train(
             out,

@@ -14,9 +14,9 @@ from ivr.config import RecordSettings
 from ivr.errors import ConfigError
 from ivr.records.database import Database
 from ivr.records.protection import Keyring, mask
-from ivr.records.rows import Document, document_of
-from ivr.records.store import unavailable
-from ivr.records.tables import calls, outbox, turns
+from ivr.records.rows import Document
+from ivr.records.store import unavailable, with_turns
+from ivr.records.tables import calls, outbox
 from ivr.records.webhook import DEAD, DELIVERED, PENDING, utc
 
 _AT_ONCE: Final = 200
@@ -109,18 +109,9 @@ class Reader:
     async def _documents(self, query: sa.Select[Any]) -> list[Document]:
         try:
             async with self._database.begin() as connection:
-                found = (await connection.execute(query)).all()
-                said: dict[str, list[str]] = {record_id: [] for record_id, _ in found}
-                rows = await connection.execute(
-                    sa.select(turns.c.record_id, turns.c.document)
-                    .where(turns.c.record_id.in_(said))
-                    .order_by(turns.c.record_id, turns.c.number)
-                )
-                for record_id, text in rows:
-                    said[record_id].append(text)
+                return await with_turns(connection, query)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise unavailable(error) from None
-        return [document_of(text, said[record_id]) for record_id, text in found]
 
 
 def _select() -> sa.Select[Any]:

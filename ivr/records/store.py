@@ -178,7 +178,7 @@ class CallStore:
             .order_by(calls.c.started_at.desc(), calls.c.record_id.desc())
             .limit(1)
         )
-        found = await self._read(lambda connection: _complete(connection, query))
+        found = await self._read(lambda connection: with_turns(connection, query))
         return found[0] if found else None
 
     async def list(self, limit: int = 50) -> Documents:
@@ -374,7 +374,7 @@ def unavailable(error: BaseException) -> RecordsUnavailableError:
     return RecordsUnavailableError(f"the call records cannot be read: {type(kind).__name__}")
 
 
-async def _complete(connection: AsyncConnection, query: sa.Select[Any]) -> Documents:
+async def with_turns(connection: AsyncConnection, query: sa.Select[Any]) -> Documents:
     """Calls with their turns; the query selects record_id and document."""
     found = (await connection.execute(query)).all()
     of_call: dict[str, list[str]] = {record_id: [] for record_id, _ in found}
