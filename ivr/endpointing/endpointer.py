@@ -10,8 +10,8 @@ Theory of operation. Every 20 ms frame is weighed once by three witnesses (`ivr.
 Nuclei alone start an utterance and carry it on; speechlike frames only widen it, so that "s" and
 "f" are kept and noise starts nothing:
 
-                    60 ms of nuclei, or 40 ms in a       silence for short_pause_ms
-                    longer stretch of speech
+                        two nuclei within                silence for short_pause_ms
+                         start_window_ms
         +---------+ ------------------------> +---------+ ----------------> +--------+
         | waiting |       SpeechStarted       | talking |   SpeechPaused    | paused |
         +---------+ <------------------------ +---------+ <---------------- +--------+
@@ -22,7 +22,7 @@ Nuclei alone start an utterance and carry it on; speechlike frames only widen it
 
 The start looks back: the utterance begins `pre_roll_ms` before the first speechlike frame that
 leads up to the nuclei. The voice of a clipped "six" is two frames long, between two fricatives of
-160 ms; a rule of three nuclei alone lost whole digits so. The end looks ahead: a digit that begins
+160 ms; a rule of three nuclei lost whole digits so. The end looks ahead: a digit that begins
 with a soft fricative is heard by its nucleus only 100 to 200 ms after it began, so speechlike
 frames at the deadline hold the end open for `grace_ms`; and in noise the edges of words drown, so
 the same pause measures longer, and `noise_allowance_ms` is added.
