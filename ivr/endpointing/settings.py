@@ -24,7 +24,7 @@ class EndpointSettings:
         min_speech_ms: nuclei in the window that start an utterance: the vowel of a clipped "six" is
             two frames long. With 60 ms 3.1 % of 356 digits at 10 dB SNR and 1 % of 200 clean "yes"
             and "no" went unheard, with 40 ms 1.1 % and none; noise recordings start 1.2 instead of
-            0.8 utterances a minute, in which the recogniser hears no word.
+            0.8 utterances a minute; of the 11 in 8.8 minutes one, a cat's, was taken for an answer.
         max_onset_ms: how far before the window the utterance's beginning is sought.
         max_onset_gap_ms: and over which gaps.
         min_resume_ms: nuclei within `resume_window_ms` that carry an utterance on after a gap.
