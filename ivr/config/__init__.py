@@ -1,0 +1,27 @@
+"""The server's settings: what there is (`settings`), and where its values come from (`loading`)."""
+
+from ivr.config.loading import CONFIG_VARIABLE, known_keys, load_settings
+from ivr.config.settings import (
+    LogSettings,
+    PromptSettings,
+    RecognizerSettings,
+    RecordSettings,
+    ServerSettings,
+    Settings,
+    TwilioSettings,
+    WebhookSettings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "LogSettings",
+    "PromptSettings",
+    "RecognizerSettings",
+    "RecordSettings",
+    "ServerSettings",
+    "Settings",
+    "TwilioSettings",
+    "WebhookSettings",
+    "known_keys",
+    "load_settings",
+]

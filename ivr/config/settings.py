@@ -1,0 +1,248 @@
+"""Every key of the configuration: its name, unit, default, limits and meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX: Final = "IVR_"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """Addresses, limits and times of the HTTP and media server."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface."
+    )
+    port: Port = Field(default=8080, description="TCP port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None,
+        description="What the provider calls this server, e.g. https://ivr.example.com; the media "
+        "address and the signatures follow from it. Null: taken from each request's Host.",
+    )
+    api_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Bearer token for /v1; call records hold callers' numbers. Null: only this "
+        "machine may ask.",
+    )
+    max_calls: int = Field(
+        default=50, ge=1, le=10_000, description="Calls at the same time; further ones are refused."
+    )
+    max_message_bytes: int = Field(
+        default=65_536,
+        ge=1024,
+        le=16_777_216,
+        description="Longest media message, bytes; a longer one closes the socket with 1009.",
+    )
+    start_timeout_s: Seconds = Field(
+        default=5.0, description="Seconds a media socket may take to send its start message."
+    )
+    token_ttl_s: Seconds = Field(
+        default=60.0,
+        description="Seconds between the webhook's answer and the stream it announced.",
+    )
+    stall_timeout_s: Seconds = Field(
+        default=15.0, description="Seconds without a message after which a stream counts as dead."
+    )
+    max_call_s: Seconds = Field(
+        default=1800.0, description="Longest call, seconds; then it is ended."
+    )
+    send_ahead_s: Seconds = Field(
+        default=3.0,
+        description="Seconds of prompt audio the provider may hold unplayed; what is sent further "
+        "ahead only waits in buffers and is wasted when the caller barges in.",
+    )
+    send_timeout_s: Seconds = Field(
+        default=10.0, description="Seconds one message may wait for a provider that does not read."
+    )
+    drain_s: Seconds = Field(
+        default=30.0,
+        description="Seconds that calls may still take after SIGTERM before they are closed.",
+    )
+    inband_dtmf: bool = Field(
+        default=False,
+        description="Hear keys in the audio, for trunks that send no key events. Twilio sends them,"
+        " and each key would count twice.",
+    )
+
+
+class TwilioSettings(_Section):
+    """The Twilio account whose calls are accepted."""
+
+    auth_token: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="The account's auth token; with it the X-Twilio-Signature of every webhook and "
+        "media socket is checked, for which server.public_url is needed. Null: nothing is checked.",
+    )
+
+
+class RecognizerSettings(_Section):
+    """The model and the processes that run it."""
+
+    model_dir: Path | None = Field(
+        default=None, description="Folder of a model; null is the one inside the package."
+    )
+    workers: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Recogniser processes, one core each; one a physical core.",
+    )
+    queue_limit: int = Field(
+        default=16, ge=1, le=1000, description="Utterances that may wait; further ones are refused."
+    )
+    timeout_s: Seconds = Field(
+        default=10.0,
+        description="Seconds an utterance may take, waiting included, before it has failed.",
+    )
+
+
+class PromptSettings(_Section):
+    """How prompts are spoken, and where they are kept."""
+
+    voice: str = Field(
+        default="en-us", min_length=1, description="Voice of the built-in synthesiser."
+    )
+    rate_wpm: int = Field(default=150, ge=80, le=450, description="Speaking rate, words a minute.")
+    cache_dir: Path | None = Field(
+        default=Path("var/prompts"),
+        description="Folder for rendered prompts; null renders each anew. Prompts that say a "
+        "caller's number are never kept.",
+    )
+    recordings_dir: Path | None = Field(
+        default=None, description="Folder of your own recordings, which replace synthesis by name."
+    )
+
+
+class RecordSettings(_Section):
+    """Where call records are kept."""
+
+    path: Path | None = Field(
+        default=Path("var/calls.sqlite3"),
+        description="SQLite file of the call records; null keeps them in memory until exit.",
+    )
+    url: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="PostgreSQL instead: postgresql://USER:PASSWORD@HOST/DATABASE, with the extra "
+        "ivr[postgres]; path then only names the spool.",
+    )
+    spool_dir: Path | None = Field(
+        default=None,
+        description="Folder where records wait for the database; null is the path with -spool "
+        "behind it.",
+    )
+    spool_max_bytes: int = Field(
+        default=67_108_864,
+        ge=65_536,
+        description="Most bytes of records that may wait; beyond, the oldest are dropped.",
+    )
+
+    keys: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Keys for values that a flow stores as hash or encrypted: NAME:BASE64 of 32 "
+        "random bytes, with commas, newest first; the others still read what they wrote.",
+    )
+
+    keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after which a call is deleted, looked at every hour; null keeps all.",
+    )
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where records wait; ``None`` for memory, where they are kept in memory anyway."""
+        if self.spool_dir is not None or self.path is None:
+            return self.spool_dir
+        return self.path.with_name(self.path.name + "-spool")
+
+
+class WebhookSettings(_Section):
+    """Where results are sent when a call has ended."""
+
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://.",
+        description="Address that every ended call's record is posted to; null sends nothing.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Signs what is sent, in the header Ivr-Signature.",
+    )
+    timeout_s: Seconds = Field(
+        default=10.0, description="Seconds the receiver may take to answer one request."
+    )
+    attempts: int = Field(
+        default=15, ge=1, le=100, description="Attempts before a result is given up as dead."
+    )
+    first_retry_s: Seconds = Field(
+        default=5.0,
+        description="Seconds until the second attempt; twice as long before each further one, "
+        "times 0.5 to 1 by lot.",
+    )
+    last_retry_s: Seconds = Field(
+        default=3600.0, description="Longest wait between two attempts, seconds."
+    )
+
+
+class LogSettings(_Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least serious level that is written."
+    )
+    format: Literal["console", "json"] = Field(
+        default="console", description="One line a message: for people, or JSON for machines."
+    )
+
+
+class Settings(BaseSettings):
+    """Every key of the configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    flow: Path = Field(
+        default=Path("config/flows/account_id.yaml"),
+        description="The call flow that answers calls.",
+    )
+    server: ServerSettings = Field(default=ServerSettings(), description="HTTP and media server.")
+    twilio: TwilioSettings = Field(default=TwilioSettings(), description="The Twilio account.")
+    recognizer: RecognizerSettings = Field(
+        default=RecognizerSettings(), description="Model and workers."
+    )
+    prompts: PromptSettings = Field(default=PromptSettings(), description="Speech of the prompts.")
+    records: RecordSettings = Field(default=RecordSettings(), description="Call records.")
+    webhook: WebhookSettings = Field(
+        default=WebhookSettings(), description="Results on their way out."
+    )
+    log: LogSettings = Field(default=LogSettings(), description="Logging.")
+
+    @field_validator("server")
+    @classmethod
+    def _check_public_url(cls, server: ServerSettings) -> ServerSettings:
+        url = server.public_url
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("public_url must start with https:// (or http:// for trials)")
+        return server
