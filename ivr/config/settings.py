@@ -227,6 +227,11 @@ class Settings(BaseSettings):
         default=Path("config/flows/account_id.yaml"),
         description="The call flow that answers calls.",
     )
+    flows_dir: Path | None = Field(
+        default=None,
+        description="Folder of more flows (*.yaml, not its subfolders): POST /voice?flow=NAME "
+        "answers with the flow of that name. Null: there is the one.",
+    )
     server: ServerSettings = Field(default=ServerSettings(), description="HTTP and media server.")
     twilio: TwilioSettings = Field(default=TwilioSettings(), description="The Twilio account.")
     recognizer: RecognizerSettings = Field(

@@ -9,6 +9,7 @@ and ``say`` alone speaks and goes on. What the steps are made of is in `ivr.flow
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import (
@@ -328,6 +329,16 @@ class Flow(Model):
     # What the lists hold, for as long as a call runs this flow (`ivr.grammar.lists`).
     _directories: tuple[Directory, ...] = PrivateAttr(default=())
     _inner: frozenset[str] = PrivateAttr(default=frozenset())
+    _files: frozenset[Path] = PrivateAttr(default=frozenset())
+
+    def come_from(self, files: Iterable[Path]) -> None:
+        """Remember files that this flow was read from."""
+        self._files |= frozenset(files)
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """What it was read from: its file, those of the flows that it calls, its lists."""
+        return self._files
 
     def keep(self, directories: Iterable[Directory]) -> None:
         """Hold on to the values of the lists for as long as this flow is used."""
@@ -337,6 +348,7 @@ class Flow(Model):
         """Take in what other flows hold, and remember the variables that are theirs alone."""
         for flow in called:
             self.keep(flow._directories)
+            self.come_from(flow.files)
         self._inner = frozenset(inner)
 
     @property

@@ -23,7 +23,7 @@ from ivr.flow.model import Flow
 from ivr.flow.parts import Model, Name
 from ivr.flow.source import Source, parse_yaml
 from ivr.flow.subflow import expand
-from ivr.grammar.list_file import read_list
+from ivr.grammar.list_file import list_path, read_list
 from ivr.grammar.lists import Directory, publish
 
 _EMPTY: Final = (
@@ -54,7 +54,9 @@ def _load(path: Path, callers: tuple[Path, ...]) -> Flow:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise FlowError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from error
-    return _parse(text, str(path), path.parent, (*callers, path.resolve()))
+    flow = _parse(text, str(path), path.parent, (*callers, path.resolve()))
+    flow.come_from([path])
+    return flow
 
 
 def parse_flow(text: str, file: str = "flow", folder: Path = Path()) -> Flow:
@@ -97,6 +99,7 @@ def _parse(text: str, file: str, folder: Path, callers: tuple[Path, ...]) -> Flo
         return _load(path, callers)
 
     flow.keep(directories.values())
+    flow.come_from(list_path(place, folder) for place in named.values())
     flow = expand(flow, source, load)
     check_flow(flow, source)
     return flow

@@ -25,6 +25,11 @@ from ivr.grammar.lists import Directory, Listed, is_key, publish
 _LONGEST: Final = 100
 
 
+def list_path(place: str, folder: Path) -> Path:
+    """The file that a list is read from; arguments as for `read_list`."""
+    return folder / (place.rpartition("#")[0] if "#" in place else place)
+
+
 def read_list(place: str, folder: Path) -> Listed:
     """Read a list.
 
@@ -35,8 +40,8 @@ def read_list(place: str, folder: Path) -> Listed:
     Raises:
         ConfigError: it cannot be read, or a line is wrong; one line with file, line and cure.
     """
-    name, _, column = place.rpartition("#") if "#" in place else (place, "", "")
-    path = folder / name
+    column = place.rpartition("#")[2] if "#" in place else ""
+    path = list_path(place, folder)
     try:
         return parse_list(path.read_bytes(), str(path), column)
     except OSError as error:

@@ -7,18 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
-from pydantic import SecretStr
 
 from ivr.actions import CallSettings
 from ivr.config import Settings
-from ivr.flow.schema import Flow
-from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
 from ivr.server.calls import get_call, list_calls
 from ivr.server.context import CONTEXT, Context, Recognizer
 from ivr.server.counters import Counters
+from ivr.server.flows import Flows
 from ivr.server.health import live, metrics, ready
-from ivr.server.journal import Keeping
 from ivr.server.media import serve_media
 from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
@@ -32,7 +29,7 @@ _MAX_BODY_BYTES: Final = 65_536  # a webhook's form has 1 kB
 def create_app(
     settings: Settings,
     recognizer: Recognizer,
-    flow: Flow,
+    flows: Flows,
     prompts: PromptRenderer,
     store: CallStore,
     *,
@@ -43,13 +40,10 @@ def create_app(
     Args:
         settings: addresses and limits.
         recognizer: its owner starts and closes it.
-        flow: the flow that every call follows.
+        flows: that answer calls; its owner reads them anew.
         prompts: renders prompts, in threads.
         store: of the call records; its owner opens and closes it.
         call_settings: endpointing and timers; ``None`` takes the defaults.
-
-    Raises:
-        ConfigError: the flow stores values with a key that is not configured.
     """
     counters = Counters()
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -61,10 +55,9 @@ def create_app(
             inband_dtmf=settings.server.inband_dtmf,
         ),
         recognizer=recognizer,
-        flow=flow,
+        flows=flows,
         speech=Speech(prompts, counters),
         store=store,
-        keeping=Keeping(flow, Keyring.parse(_secret(settings.records.keys))),
         counters=counters,
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
     )
@@ -81,10 +74,6 @@ def create_app(
         ]
     )
     return app
-
-
-def _secret(value: SecretStr | None) -> str | None:
-    return value.get_secret_value() if value is not None else None
 
 
 async def _stop_speech(app: web.Application) -> AsyncIterator[None]:

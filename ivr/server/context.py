@@ -1,4 +1,4 @@
-"""What one server's handlers share: settings, recogniser, flow, records, who is on the line."""
+"""What one server's handlers share: settings, recogniser, flows, records, who is on the line."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from ivr.actions import CallSettings
 from ivr.config import Settings
-from ivr.flow.schema import Flow
 from ivr.recognition import Recognition
 from ivr.records.store import CallStore
 from ivr.server.counters import Counters
-from ivr.server.journal import Keeping
+from ivr.server.flows import Flows
 from ivr.server.speech import Speech
 from ivr.server.tokens import CallTokens
 
@@ -61,10 +60,9 @@ class Context:
     settings: Settings
     call_settings: CallSettings
     recognizer: Recognizer
-    flow: Flow
+    flows: Flows
     speech: Speech
     store: CallStore
-    keeping: Keeping
     counters: Counters
     tokens: CallTokens
     streams: set[LiveStream] = field(default_factory=set)

@@ -13,12 +13,21 @@ async def live(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp'
 
 
 async def ready(request: web.Request) -> web.Response:
-    """Handle ``/readyz``: 200 while a new call would be taken, else 503 with the reason."""
+    """Handle ``/readyz``: 200 while a new call would be taken, else 503 with the reason.
+
+    Either names the files of flows that are wrong as they stand, and of which an older version is
+    served.
+    """
     context = request.app[CONTEXT]
     reason = context.refusal()
-    body = {"status": "ready" if reason is None else "not-ready", "calls": len(context.calls)}
+    body: dict[str, object] = {
+        "status": "ready" if reason is None else "not-ready",
+        "calls": len(context.calls),
+    }
     if reason is not None:
         body["reason"] = reason
+    if context.flows.broken:  # the version before answers, so calls are taken all the same
+        body["flows_not_reloaded"] = sorted(context.flows.broken)
     return web.json_response(body, status=200 if reason is None else 503)
 
 

@@ -59,9 +59,13 @@ class Keeping:
 
     Raises:
         ConfigError: the flow wants a key, or a package, that is not there.
+
+    Attributes:
+        flow: its name.
     """
 
     def __init__(self, flow: Flow, keyring: Keyring) -> None:
+        self.flow = flow.flow
         self._keyring = keyring
         captures = {
             name: step for name, step in flow.steps.items() if isinstance(step, CaptureStep)
@@ -127,11 +131,13 @@ class Journal:
     Args:
         started: the stream's first event.
         keeping: how the flow keeps values.
+        version: of the flow.
     """
 
-    def __init__(self, started: StreamStarted, keeping: Keeping) -> None:
+    def __init__(self, started: StreamStarted, keeping: Keeping, version: str = "") -> None:
         self.call_id = started.call_id
         self._keeping = keeping
+        self._version = version
         self._stream_id = started.stream_id
         self._record_id = uuid.uuid4().hex
         self._started_at = _utc_now()
@@ -159,6 +165,8 @@ class Journal:
             "call_id": self.call_id,
             "stream_id": self._stream_id,
             "provider": "twilio",
+            "flow": self._keeping.flow,
+            "flow_version": self._version,
             "started_at": self._started_at,
             "ended_at": self._ended_at,
             "duration_ms": self._duration_ms,

@@ -271,18 +271,20 @@ class MediaStream:
                 self._end(Ending("caller", "stop", WSCloseCode.OK))
 
     def _start(self, started: StreamStarted) -> None:
-        verdict = self._context.tokens.redeem(started.parameters.get("token", ""), started.call_id)
-        refusal = None if verdict is TokenVerdict.ACCEPTED else verdict.value
-        # The webhook may have been answered before the last place was taken.
+        token = self._context.tokens.redeem(started.parameters.get("token", ""), started.call_id)
+        accepted = token.verdict is TokenVerdict.ACCEPTED
+        refusal = None if accepted else token.verdict.value
+        # The webhook may have been answered before the last place was taken, or the flow removed.
         refusal = refusal or self._context.refusal()
-        if refusal is not None:
+        served = self._context.flows.served(token.flow)
+        if refusal is not None or served is None:
+            refusal = refusal or "unknown_flow"
             self._context.counters.add("refusals", refusal)
-            busy = verdict is TokenVerdict.ACCEPTED
-            code = WSCloseCode.TRY_AGAIN_LATER if busy else WSCloseCode.POLICY_VIOLATION
+            code = WSCloseCode.TRY_AGAIN_LATER if accepted else WSCloseCode.POLICY_VIOLATION
             self._end(Ending("server", refusal, code))
             return
-        self._journal = Journal(started, self._context.keeping)
-        self._call = Call(self._context.flow, self._context.call_settings)
+        self._journal = Journal(started, served.keeping, served.version)
+        self._call = Call(served.flow, self._context.call_settings)
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
         self._spawn(self._store())
         self._spawn(self._say())

@@ -1,9 +1,10 @@
 """``ivr serve``: from settings to a serving process, and from SIGTERM to an orderly end.
 
-Order of the start: the flow, the prompts, the records (each a mistake of the user's that is told at
-once), the port, the recogniser. The port opens before the model is warm, so that /livez answers and
-/readyz can say "not yet". Order of the end: readiness off, no new calls, the current ones finish
-until the deadline, then the rest is closed with 1001; a second signal skips the wait.
+Order of the start: the flows and their prompts, the records (each a mistake of the user's that is
+told at once), the port, the recogniser. The port opens before the model is warm, so that /livez
+answers and /readyz can say "not yet". Order of the end: readiness off, no new calls, the current
+ones finish until the deadline, then the rest is closed with 1001; a second signal skips the wait.
+SIGHUP reads the flows anew.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from ivr.config import Settings
 from ivr.errors import ConfigError, IvrError
 from ivr.flow.machine import fixed_prompts
 from ivr.flow.prompts import PromptStore
-from ivr.flow.schema import Flow, load_flow
 from ivr.records.store import CallStore
 from ivr.server.app import create_app
 from ivr.server.context import CONTEXT, Context, Recognizer, drain
+from ivr.server.flows import FlowFiles, Flows
 from ivr.server.logging import configure_logging
+from ivr.server.reload import keep_flows_current
 
 _log = structlog.get_logger(__name__)
 
@@ -82,32 +84,30 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
         ConfigError: flow, prompts, records or port are not usable as configured.
         ModelError: the recogniser cannot start.
     """
-    flow = load_flow(settings.flow)
-    _refuse_open_variables(settings, flow)
-    prompts = await asyncio.to_thread(_load_prompts, settings, flow)
+    prompts = await asyncio.to_thread(_load_prompts, settings)
+    files = FlowFiles(settings, warm=lambda flow: prompts.warm(fixed_prompts(flow)))
+    flows = Flows(await asyncio.to_thread(files.load))
     store = CallStore(settings.records, settings.webhook)
-    app = create_app(settings, recognizer, flow, prompts, store)
+    app = create_app(settings, recognizer, flows, prompts, store)
     await store.open()
     runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLEANUP_S)
     try:
         await runner.setup()
         url = await _listen(runner, settings)
-        await _serve_until_signal(app[CONTEXT], recognizer, url)
+        await _serve_until_signal(app[CONTEXT], recognizer, files, url)
     finally:
         await runner.cleanup()
         await recognizer.close()
         await store.close()
 
 
-def _load_prompts(settings: Settings, flow: Flow) -> PromptStore:
-    prompts = PromptStore(
+def _load_prompts(settings: Settings) -> PromptStore:
+    return PromptStore(
         settings.prompts.cache_dir,
         settings.prompts.recordings_dir,
         settings.prompts.voice,
         settings.prompts.rate_wpm,
     )
-    prompts.warm(fixed_prompts(flow))
-    return prompts
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> str:
@@ -123,18 +123,10 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> str:
     return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
 
 
-def _refuse_open_variables(settings: Settings, flow: Flow) -> None:
-    """Refuse a flow that wants values from whoever starts it: a telephone call brings none."""
-    missing = [name for name, value in flow.variables.items() if value is None]
-    if missing:
-        raise ConfigError(
-            f"{settings.flow}: variables: {', '.join(missing)}: a call brings no value for it; "
-            "give it a text in the file"
-        )
-
-
-async def _serve_until_signal(context: Context, recognizer: StartableRecognizer, url: str) -> None:
-    stop, hurry = asyncio.Event(), asyncio.Event()
+async def _serve_until_signal(
+    context: Context, recognizer: StartableRecognizer, files: FlowFiles, url: str
+) -> None:
+    stop, hurry, reload = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         (hurry if stop.is_set() else stop).set()
@@ -142,6 +134,8 @@ async def _serve_until_signal(context: Context, recognizer: StartableRecognizer,
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    keeping_current = asyncio.create_task(keep_flows_current(context, files, reload))
     try:
         if not await _start_unless(recognizer, stop):
             return
@@ -151,7 +145,9 @@ async def _serve_until_signal(context: Context, recognizer: StartableRecognizer,
         await stop.wait()
         await _drain_unless(context, hurry)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        keeping_current.cancel()
+        await asyncio.gather(keeping_current, return_exceptions=True)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 

@@ -29,8 +29,23 @@ class TokenVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A token that was shown.
+
+    Attributes:
+        verdict: what it is worth.
+        flow: the name of the flow that the call was announced for; ``None`` for the default, and
+            where the token is worth nothing.
+    """
+
+    verdict: TokenVerdict
+    flow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Issued:
     call_id: str | None
+    flow: str | None
     expires_at_s: float
 
 
@@ -47,8 +62,12 @@ class CallTokens:
         self._clock = clock
         self._issued: dict[bytes, _Issued] = {}
 
-    def issue(self, call_id: str | None) -> str:
-        """A new token, good for one stream of this call (``None``: of any call).
+    def issue(self, call_id: str | None, flow: str | None = None) -> str:
+        """A new token.
+
+        Args:
+            call_id: of the call that it is good for, once; ``None`` for any.
+            flow: the name of the flow that the call is to follow; ``None`` for the default.
 
         Raises:
             Overloaded: too many were given out and not used.
@@ -63,10 +82,10 @@ class CallTokens:
         if len(self._issued) >= _MAX_OUTSTANDING:
             raise Overloaded("too many calls were announced and did not come")
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._issued[_digest(token)] = _Issued(call_id, now + self._ttl_s)
+        self._issued[_digest(token)] = _Issued(call_id, flow, now + self._ttl_s)
         return token
 
-    def redeem(self, token: str, call_id: str) -> TokenVerdict:
+    def redeem(self, token: str, call_id: str) -> Redeemed:
         """Use a token up.
 
         Args:
@@ -75,12 +94,12 @@ class CallTokens:
         """
         issued = self._issued.pop(_digest(token), None)
         if issued is None:
-            return TokenVerdict.UNKNOWN
+            return Redeemed(TokenVerdict.UNKNOWN)
         if self._clock() >= issued.expires_at_s:
-            return TokenVerdict.EXPIRED
+            return Redeemed(TokenVerdict.EXPIRED)
         if issued.call_id is not None and issued.call_id != call_id:
-            return TokenVerdict.OTHER_CALL
-        return TokenVerdict.ACCEPTED
+            return Redeemed(TokenVerdict.OTHER_CALL)
+        return Redeemed(TokenVerdict.ACCEPTED, issued.flow)
 
 
 def _digest(token: str) -> bytes:

@@ -1,14 +1,16 @@
 """``POST /voice``: the provider asks what to do with a call, and is told to stream it to us.
 
 The answer is TwiML that connects the call to the media socket and hands it a token, without which
-the socket takes no call. Where an auth token is configured, a request without the provider's
-signature is refused before anything in it is believed.
+the socket takes no call. ``/voice?flow=NAME`` chooses the flow, and the token remembers it: a
+provider drops the query of a stream's address. Where an auth token is configured, a request without
+the provider's signature is refused before anything in it is believed.
 
 Source: Twilio, "TwiML <Stream>", 2024.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Final
 from urllib.parse import parse_qsl
@@ -37,8 +39,9 @@ async def answer_voice(request: web.Request) -> web.Response:
 
     Returns:
         200 with TwiML; 400 where the request is no webhook, 403 where its signature is wrong or
-        missing, 413 from aiohttp where it is too large, 503 with a busy signal where no call can be
-        taken (the provider then tries its fallback address, if it has one).
+        missing, 404 where ``?flow=NAME`` names a flow that this server does not have, 413 from
+        aiohttp where it is too large, 503 with a busy signal where no call can be taken (the
+        provider then tries its fallback address, if it has one).
     """
     context = request.app[CONTEXT]
     fields = _parse_form(await request.read())
@@ -53,17 +56,22 @@ async def answer_voice(request: web.Request) -> web.Response:
     media_url = _media_url(request, context)
     if media_url is None:
         return _refuse(context, 400, "bad_host")
+    return _announce(context, media_url, call_id, request.query.get("flow"))
+
+
+def _announce(
+    context: Context, media_url: str, call_id: str | None, flow: str | None
+) -> web.Response:
+    """Take the call, where there is such a flow and a place."""
+    if context.flows.served(flow) is None:
+        return _refuse(context, 404, "unknown_flow", _cure(context, flow))
     refusal = context.refusal()
-    if refusal is None:
-        try:
-            return _accept(context, media_url, call_id)
-        except Overloaded:
-            refusal = "too_many_tokens"
-    return _busy(context, refusal)
-
-
-def _accept(context: Context, media_url: str, call_id: str | None) -> web.Response:
-    token = context.tokens.issue(call_id)
+    if refusal is not None:
+        return _busy(context, refusal)
+    try:
+        token = context.tokens.issue(call_id, flow=flow)
+    except Overloaded:
+        return _busy(context, "too_many_tokens")
     context.counters.add("webhooks", "answered")
     _log.info("call_announced", call_id=call_id)
     return web.Response(text=_connect(media_url, token), content_type="text/xml")
@@ -102,10 +110,16 @@ def _connect(media_url: str, token: str) -> str:
     )
 
 
-def _refuse(context: Context, status: int, reason: str) -> web.Response:
+def _cure(context: Context, flow: str | None) -> str:
+    names = context.flows.names()
+    near = difflib.get_close_matches(flow or "", names, n=1)
+    return f"did you mean {near[0]}?" if near else f"this server has {', '.join(names)}"
+
+
+def _refuse(context: Context, status: int, reason: str, cure: str = "") -> web.Response:
     context.counters.add("refusals", reason)
     _log.warning("webhook_refused", reason=reason)
-    return web.Response(status=status, text=reason)
+    return web.Response(status=status, text=f"{reason}: {cure}" if cure else reason)
 
 
 def _busy(context: Context, reason: str) -> web.Response:

@@ -25,13 +25,15 @@ from ivr.audio.g711 import mulaw_encode
 from ivr.config import Settings
 from ivr.errors import Overloaded
 from ivr.flow.machine import Prompt
-from ivr.flow.schema import Flow, parse_flow
+from ivr.flow.schema import parse_flow
 from ivr.providers.events import AgentMessage, SendClear, SendMark, SendMedia
 from ivr.providers.twilio import TwilioCaller
 from ivr.recognition import Hypothesis, Recognition, Word
+from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
 from ivr.server.app import create_app
 from ivr.server.context import CONTEXT, Context
+from ivr.server.flows import Flows
 
 FLOW = """
 flow: pin
@@ -54,6 +56,14 @@ steps:
   bye:
     end: gave_up
     say: Goodbye.
+"""
+OTHER = """
+flow: other
+start: bye
+steps:
+  bye:
+    end: completed
+    say: Hello and goodbye.
 """
 SILENCE = b"\xff" * 160
 
@@ -218,13 +228,15 @@ class Bench:
         """How often something was counted."""
         return self.context.counters.get(family, reason)
 
-    async def post_voice(self, **fields: str) -> aiohttp.ClientResponse:
+    async def post_voice(self, flow: str | None = None, **fields: str) -> aiohttp.ClientResponse:
         """Ask as the provider does when a call comes in."""
-        return await self.client.post(self.url + "/voice", data=fields or {"CallSid": "CA1"})
+        query = {} if flow is None else {"flow": flow}
+        data = fields or {"CallSid": "CA1"}
+        return await self.client.post(self.url + "/voice", data=data, params=query)
 
-    async def token(self, call_id: str = "CA1") -> str:
+    async def token(self, call_id: str = "CA1", flow: str | None = None) -> str:
         """A token, by way of the webhook and its TwiML."""
-        response = await self.post_voice(CallSid=call_id)
+        response = await self.post_voice(flow, CallSid=call_id)
         assert response.status == 200, await response.text()
         twiml = ElementTree.fromstring(await response.text())  # noqa: S314 - our own server's
         parameter = twiml.find(".//Parameter")
@@ -237,10 +249,10 @@ class Bench:
         self._lines.append(line)
         return line
 
-    async def call(self, call_id: str = "CA1") -> Line:
+    async def call(self, call_id: str = "CA1", flow: str | None = None) -> Line:
         """A call that has started."""
         line = await self.line()
-        await line.start(await self.token(call_id), call_id, "MZ" + call_id)
+        await line.start(await self.token(call_id, flow), call_id, "MZ" + call_id)
         return line
 
     async def record(self, call_id: str = "CA1") -> dict[str, Any]:
@@ -273,7 +285,7 @@ async def serving(
     *,
     recognizer: FakeRecognizer | None = None,
     prompts: FakePrompts | None = None,
-    flow: str = FLOW,
+    flow: str | Flows = FLOW,
     records: Path | None = None,
     keys: str | None = None,
     call_settings: CallSettings | None = None,
@@ -286,11 +298,12 @@ async def serving(
     settings = Settings.model_validate(sections)
     store = CallStore(settings.records, settings.webhook)
     await store.open()
-    parsed: Flow = parse_flow(flow)
+    if isinstance(flow, str):
+        flow = Flows.of(parse_flow(flow), keyring=Keyring.parse(keys))
     app = create_app(
         settings,
         recognizer or FakeRecognizer([heard("four one five five")]),
-        parsed,
+        flow,
         prompts or FakePrompts(),
         store,
         call_settings=call_settings,
@@ -334,6 +347,13 @@ class Kit:
     heard: Callable[..., Recognition] = heard
     recognizer: type[FakeRecognizer] = FakeRecognizer
     prompts: type[FakePrompts] = FakePrompts
+    flow: str = FLOW
+    other: str = OTHER
+
+    @staticmethod
+    def flows(*texts: str) -> Flows:
+        """Flows given as text, the first the default."""
+        return Flows.of(*(parse_flow(text) for text in texts))
 
     @staticmethod
     def media_of(payload: bytes, stream_id: str = "MZCA1") -> str:

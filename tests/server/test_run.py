@@ -201,6 +201,27 @@ def test_signal_during_the_start_ends_it(
     assert capsys.readouterr().out == ""
 
 
+def test_sighup_reads_the_flows_anew(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flow that is put into the folder answers calls after the signal, without a restart."""
+    (tmp_path / "flows").mkdir()
+
+    async def scenario(url: str) -> None:
+        async with aiohttp.ClientSession() as client:
+            voice = url + "/voice?flow=late"
+            assert (await client.post(voice)).status == 404
+            (tmp_path / "flows" / "late.yaml").write_text(FLOW.replace("hello", "late"))
+            os.kill(os.getpid(), signal.SIGHUP)
+            async with asyncio.timeout(20):
+                while (await client.post(voice)).status != 200:  # noqa: ASYNC110 - sets no event
+                    await asyncio.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with_folder = with_settings(settings, flows_dir=tmp_path / "flows")
+    serve_and(with_folder, Startable(), capsys, scenario)
+
+
 def test_broken_model_ends_the_start(settings: Settings) -> None:
     """An altered model is an error at the start, with everything closed again."""
     recognizer = Startable(error=ModelError("model.onnx: altered"))

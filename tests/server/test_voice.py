@@ -187,6 +187,42 @@ def yarl_raw(url: str) -> Any:
     return yarl.URL(url, encoded=True)
 
 
+def test_address_chooses_the_flow(kit: Any) -> None:
+    """The call that was announced for a flow follows it, though the stream does not name it."""
+
+    async def scenario() -> None:
+        async with kit.serving(flow=kit.flows(kit.flow, kit.other)) as bench:
+            line = await bench.call("CA1", flow="other")
+            await line.hang_up()
+            assert (await bench.ended("CA1"))["flow"] == "other"
+            plain = await bench.call("CA2")
+            await plain.hang_up()
+            assert (await bench.ended("CA2"))["flow"] == "pin"
+
+    kit.run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("othre", "did you mean other?"),
+        ("zzz", "this server has other, pin"),
+        ("", "this server has other, pin"),
+    ],
+)
+def test_flow_that_is_unknown_is_refused(kit: Any, name: str, cure: str) -> None:
+    """A misspelt address is told with the names that there are."""
+
+    async def scenario() -> None:
+        async with kit.serving(flow=kit.flows(kit.flow, kit.other)) as bench:
+            response = await bench.post_voice(name, CallSid="CA1")
+            assert response.status == 404
+            assert await response.text() == f"unknown_flow: {cure}"
+            assert bench.count("unknown_flow") == 1
+
+    kit.run(scenario)
+
+
 def test_no_call_is_taken_before_the_model_is_ready(kit: Any) -> None:
     """A webhook that comes too early hears a busy signal, with a 503 for the fallback address."""
 
