@@ -21,6 +21,7 @@ from ivr.asr.threads import keep_to_one_thread
 from ivr.cli.flow import app as flow_commands
 from ivr.cli.models import app as model_commands
 from ivr.cli.options import Config, Json, Lists, Model, OptionalPath
+from ivr.cli.prompts import app as prompt_commands
 from ivr.cli.records import app as record_commands
 from ivr.errors import ConfigError, IvrError
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(model_commands)
 app.add_typer(flow_commands, name="flow")
 app.add_typer(record_commands, name="records")
+app.add_typer(prompt_commands, name="prompts")
 
 
 def _print_version(wanted: bool) -> None:

@@ -112,9 +112,18 @@ class RecognizerSettings(_Section):
 class PromptSettings(_Section):
     """How prompts are spoken, and where they are kept."""
 
-    voice: str = Field(
-        default="en-us", min_length=1, description="Voice of the built-in synthesiser."
+    engine: str = Field(
+        default="espeak",
+        min_length=1,
+        description="Synthesiser: espeak, piper (extra ivr[piper]), or the name of one that a "
+        "package plugs in.",
     )
+    engine_options: dict[str, str | float | bool | dict[str, str]] = Field(
+        default={},
+        description="The engine's own options; piper needs the path of a voice as model, and has "
+        "models by language, speaker, noise and noise_w.",
+    )
+    voice: str = Field(default="en-us", min_length=1, description="Voice of espeak.")
     rate_wpm: int = Field(default=150, ge=80, le=450, description="Speaking rate, words a minute.")
     cache_dir: Path | None = Field(
         default=Path("var/prompts"),

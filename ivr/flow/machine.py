@@ -31,7 +31,6 @@ from typing import Final
 
 from ivr.errors import StateError
 from ivr.flow.branch import follow
-from ivr.flow.check import texts
 from ivr.flow.model import (
     BOOLEAN,
     AskStep,
@@ -46,6 +45,7 @@ from ivr.flow.model import (
     SubflowStep,
 )
 from ivr.flow.parts import Listening, Text
+from ivr.flow.saying import made_of, recording_name
 from ivr.flow.source import Path
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
 from ivr.flow.turn import Collect, End, Prompt, Turn
@@ -54,7 +54,7 @@ from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, Unclear
 
-__all__ = ["Collect", "Dialogue", "End", "Prompt", "Turn", "fixed_prompts"]
+__all__ = ["Collect", "Dialogue", "End", "Prompt", "Turn"]
 
 GAVE_UP: Final = "gave_up"
 HANGUP: Final = "hangup"
@@ -66,23 +66,6 @@ _WISHES: Final = frozenset(
         CompletionCause.RESTART,
     }
 )
-
-
-def fixed_prompts(flow: Flow) -> tuple[Prompt, ...]:
-    """Every prompt of a flow that is the same in each call, to be rendered before the first."""
-    return tuple(
-        Prompt(
-            fill(parse_template(text.text), {}), recording=text.recording or _recording(name, place)
-        )
-        for name, step in flow.steps.items()
-        for place, text in texts(step)
-        if not text.variables
-    )
-
-
-def _recording(step: str, place: Path) -> str:
-    """The recording of a text that names none, items counted from 1: ``ask.no_input.1``."""
-    return ".".join([step, *(str(part + 1) if isinstance(part, int) else part for part in place)])
 
 
 class Dialogue:
@@ -301,8 +284,13 @@ class Dialogue:
             groups.append(None if number == unclear.group else digits[at : at + size])
             at += size
         said = {"heard": spell_groups(groups), "group": ordinal(unclear.group, len(groups))}
-        words = fill(parse_template(text.text), {**self._variables.values, **said})
-        self._asked = Prompt(words, personal=True)
+        template, values = parse_template(text.text), {**self._variables.values, **said}
+        self._asked = Prompt(
+            fill(template, values),
+            personal=True,
+            pieces=made_of(template, values, recording_name(name, ("unclear",))),
+            sensitive=step.sensitive,
+        )
         return Turn((self._asked,), collect=replace(turn.collect, unclear=unclear))
 
     def _words_for(self, name: str, step: AskStep, cause: str) -> Prompt:
@@ -346,8 +334,10 @@ class Dialogue:
         spoken = text.variables
         return Prompt(
             fill(template, self._variables.values),
-            recording=None if spoken else text.recording or _recording(step, place),
+            recording=None if spoken else text.recording or recording_name(step, place),
             personal=self._variables.is_personal(spoken),
+            pieces=made_of(template, self._variables.values, recording_name(step, place)),
+            sensitive=not self.sensitive.isdisjoint(spoken),
         )
 
     def _collect(self, name: str, step: AskStep) -> Collect:

@@ -113,6 +113,15 @@ def fill(template: Template, values: Mapping[str, str]) -> str:
     Raises:
         KeyError: a variable has no value; a checked flow never gets there.
     """
+    return "".join(fill_pieces(template, values))
+
+
+def fill_pieces(template: Template, values: Mapping[str, str]) -> tuple[str, ...]:
+    """As `fill`, piece by piece.
+
+    Raises:
+        KeyError: as `fill`.
+    """
     spoken = []
     for piece in template:
         if isinstance(piece, str):
@@ -121,7 +130,12 @@ def fill(template: Template, values: Mapping[str, str]) -> str:
             spoken.append(spell_digits(values[piece.name], piece.groups))
         else:
             spoken.append(values[piece.name])
-    return "".join(spoken)
+    return tuple(spoken)
+
+
+def says_something(text: str) -> bool:
+    """Whether there is anything to pronounce in it: a letter or a figure."""
+    return any(character.isalnum() for character in text)
 
 
 def spell_digits(value: str, groups: tuple[int, ...] = _GROUPS) -> str:

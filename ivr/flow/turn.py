@@ -8,6 +8,19 @@ from ivr.recognition import InputMode, Unclear
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a prompt that speaks values.
+
+    Attributes:
+        text: words of the flow, or a value in its spoken form.
+        recording: name of a recording of the flow's words; None for a value.
+    """
+
+    text: str = field(repr=False)
+    recording: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """Something to say to the caller.
 
@@ -16,11 +29,17 @@ class Prompt:
         recording: name of a recording that may be played instead, without suffix.
         personal: the text holds what the caller said or who they are: never cached on disk, never
             logged, never shown by `repr`.
+        language: as the flow names it; None is the configured voice's own.
+        pieces: where the text speaks values, what it is made of, in order.
+        sensitive: it speaks a value that is sensitive; never in a recording of the call.
     """
 
     text: str
     recording: str | None = None
     personal: bool = False
+    language: str | None = None
+    pieces: tuple[Piece, ...] = field(default=(), compare=False)
+    sensitive: bool = field(default=False, compare=False)
 
     def __repr__(self) -> str:
         shown = "<personal>" if self.personal else repr(self.text)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -20,8 +21,9 @@ from aiohttp import web
 from ivr.asr.pool import RecognizerPool
 from ivr.config import Settings
 from ivr.errors import ConfigError, IvrError
-from ivr.flow.machine import fixed_prompts
-from ivr.flow.prompts import PromptStore
+from ivr.flow.saying import fixed_parts, fixed_prompts
+from ivr.flow.schema import Flow
+from ivr.prompts.store import PromptStore
 from ivr.records.store import CallStore
 from ivr.server.app import create_app
 from ivr.server.context import CONTEXT, Context, Recognizer, drain
@@ -84,8 +86,8 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
         ConfigError: flow, prompts, records or port are not usable as configured.
         ModelError: the recogniser cannot start.
     """
-    prompts = await asyncio.to_thread(_load_prompts, settings)
-    files = FlowFiles(settings, warm=lambda flow: prompts.warm(fixed_prompts(flow)))
+    prompts = await asyncio.to_thread(PromptStore.open, settings.prompts)
+    files = FlowFiles(settings, warm=partial(_warm, prompts))
     flows = Flows(await asyncio.to_thread(files.load))
     store = CallStore(settings.records, settings.webhook)
     app = create_app(settings, recognizer, flows, prompts, store)
@@ -101,13 +103,8 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
         await store.close()
 
 
-def _load_prompts(settings: Settings) -> PromptStore:
-    return PromptStore(
-        settings.prompts.cache_dir,
-        settings.prompts.recordings_dir,
-        settings.prompts.voice,
-        settings.prompts.rate_wpm,
-    )
+def _warm(prompts: PromptStore, flow: Flow) -> None:
+    prompts.warm([*fixed_prompts(flow), *fixed_parts(flow)])
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> str:

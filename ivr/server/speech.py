@@ -30,7 +30,7 @@ _MAX_SHARED: Final = 256  # prompts; 5 s each is 10 MB
 
 
 class PromptRenderer(Protocol):
-    """What renders prompts: `ivr.flow.prompts.PromptStore`, or a test's stand-in."""
+    """What renders prompts: `ivr.prompts.store.PromptStore`, or a test's stand-in."""
 
     def render(self, prompt: Prompt) -> NDArray[np.int16]:
         """The prompt's speech: [n] int16, 8 kHz."""

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.errors import ConfigError, StateError
-from ivr.flow.machine import GAVE_UP, Dialogue, End, Prompt, Turn, fixed_prompts
+from ivr.flow.machine import GAVE_UP, Dialogue, End, Prompt, Turn
 from ivr.flow.model import Flow, MenuStep
+from ivr.flow.saying import fixed_prompts
 from ivr.flow.schema import load_flow, parse_flow
 from ivr.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, InputMode
