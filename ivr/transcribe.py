@@ -5,12 +5,10 @@ What is printed here is the point of the command, so digits are shown; nothing o
 
 from __future__ import annotations
 
-import heapq
 import json
-import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,104 +19,11 @@ from rich.text import Text
 
 from ivr.asr.loading import open_engine
 from ivr.flow.model import Listening
-from ivr.grammar.grammar import Grammar, parse_grammar
+from ivr.grammar.grammar import parse_grammar
 from ivr.grammar.list_file import given_lists
 from ivr.grammar.lists import pin, unpinned
-from ivr.grammar.words import OTHER
-from ivr.hearing import Answer, Listener, Utterance, joined
-from ivr.recognition import Hypothesis
-
-N_BEST = 5  # alternatives shown of a file; as many as the recogniser keeps of an utterance
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One way to hear a file.
-
-    Attributes:
-        digits: what the grammar makes of the words; "" for nothing.
-        words: what was said.
-        probability: 0..1, among the alternatives that the recogniser weighed.
-    """
-
-    digits: str
-    words: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenWord:
-    """A word with its place in the recording.
-
-    Attributes:
-        word: as the recogniser writes it.
-        start_ms, end_ms: milliseconds from the start of the recording; None where the model tells
-            no times.
-        confidence: 0..1.
-    """
-
-    word: str
-    start_ms: int | None
-    end_ms: int | None
-    confidence: float
-
-
-def spoken_words(utterances: Sequence[Utterance]) -> list[SpokenWord]:
-    """The words heard, in order."""
-    words = []
-    for utterance in utterances:
-        for word in utterance.recognition.best.words:
-            timed = word.end_ms > word.start_ms
-            # An onset in the pre-roll is the line's, not the recording's.
-            start, end = (
-                max(0, round(utterance.start_ms) + ms) for ms in (word.start_ms, word.end_ms)
-            )
-            words.append(
-                SpokenWord(
-                    word.text,
-                    start if timed else None,
-                    end if timed else None,
-                    round(word.confidence, 4),
-                )
-            )
-    return words
-
-
-def alternatives(utterances: Sequence[Utterance], grammar: Grammar) -> list[Alternative]:
-    """The likeliest ways to hear a file, at most `N_BEST`, best first.
-
-    Those of several utterances are combined: their digits in a row, their probabilities multiplied.
-    """
-    combined: list[tuple[float, tuple[str, ...], tuple[str, ...]]] = [(1.0, (), ())]
-    for utterance in utterances:
-        hypotheses = utterance.recognition.hypotheses
-        # The best few of all are among the best few of each.
-        combined = heapq.nlargest(
-            N_BEST,
-            (
-                (
-                    probability * math.exp(hypothesis.score),
-                    (*values, _reading(hypothesis, grammar)),
-                    (*words, hypothesis.text),
-                )
-                for probability, values, words in combined
-                for hypothesis in hypotheses
-            ),
-            key=lambda way: way[0],
-        )
-    return [
-        Alternative(
-            joined([value for value in values if value]), " ".join(words), round(probability, 4)
-        )
-        for probability, values, words in combined
-        if words
-    ]
-
-
-def _reading(hypothesis: Hypothesis, grammar: Grammar) -> str:
-    state = grammar.walk(word.text for word in hypothesis.words if word.text != OTHER)
-    values = state.values if state is not None and hypothesis.words else ()
-    return values[0] if values else ""
+from ivr.heard import Alternative, Answer, SpokenWord, alternatives, spoken_words
+from ivr.hearing import Listener
 
 
 class Transcriber:

@@ -150,7 +150,7 @@ def test_wrong_value_is_named_with_its_line(tmp_path: Path) -> None:
         ("server:\n  drain_s: .nan\n", "server.drain_s"),
         ("server:\n  max_calls: 0\n", "server.max_calls"),
         ("server:\n  public_url: ivr.example.com\n", "public_url"),
-        ("server:\n  api_token: short\n", "server.api_token"),
+        ("webhook:\n  secret: short\n", "webhook.secret"),
         ("server: 8080\n", "server"),
         ("log:\n  level: loud\n", "log.level"),
         ("prompts:\n  rate_wpm: 5\n", "prompts.rate_wpm"),
@@ -249,9 +249,9 @@ def test_signature_needs_the_public_address(tmp_path: Path) -> None:
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     """Neither a dump of the settings nor an error shows a secret."""
-    path = write(tmp_path, f"server:\n  api_token: {TOKEN}\n")
+    path = write(tmp_path, f"webhook:\n  secret: {TOKEN}\n")
     assert TOKEN not in repr(load_settings(path))
-    bad = write(tmp_path, "server:\n  api_token: [hush-hush]\n")
+    bad = write(tmp_path, "webhook:\n  secret: [hush-hush]\n")
     assert "hush-hush" not in mistake(bad)
 
 

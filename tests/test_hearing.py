@@ -11,15 +11,9 @@ from ivr.audio.espeak import Espeak
 from ivr.audio.level import level_speech
 from ivr.audio.wav import write_wav
 from ivr.errors import ConfigError
-from ivr.hearing import (
-    LINE_AFTER,
-    LINE_BEFORE,
-    NATURAL,
-    Answer,
-    Listener,
-    call_audio,
-    joined,
-)
+from ivr.heard import Answer, joined
+from ivr.hearing import NATURAL, Listener, call_audio
+from ivr.line import LINE_AFTER, LINE_BEFORE
 from tests.asr.stub import StubEngine
 
 PAUSE_S = 3

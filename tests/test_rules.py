@@ -50,9 +50,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("actions", "audio", "collection", "endpointing", "grammar", "flow", "playout"),
         *("providers", "question", "recognition", "typeahead", "errors"),
     },
-    "asr": {"audio", "grammar", "recognition", "errors"},
-    # The live path over a file.
-    "hearing": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
+    # A process that works for this one.
+    "worker": set(),
+    "asr": {"audio", "grammar", "recognition", "worker", "errors"},
+    # The live path over a recording: cut into utterances, and what they amount to.
+    "line": {"audio", "endpointing"},
+    "heard": {"endpointing", "grammar", "line", "recognition"},
+    "hearing": {
+        *("asr", "audio", "endpointing", "grammar", "heard", "line", "recognition", "errors"),
+    },
     # A recording through a whole call: it composes what a server does.
     "replay": {
         *("actions", "audio", "call", "endpointing", "flow", "grammar", "providers"),
@@ -60,13 +66,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A call as text: the dialogue and the judging of answers, without audio and time.
     "rehearsal": {"collection", "flow", "grammar", "question", "recognition"},
-    "transcribe": {"hearing", "asr", "grammar", "flow.model", "recognition", "errors"},
+    "transcribe": {"heard", "hearing", "asr", "grammar", "flow.model", "recognition", "errors"},
     "model_info": {"asr", "audio", "errors"},
     # Evaluation sends every file through the live path: the endpointer as in a call, and the
     # flows' default confidence level.
     "train": {
         *("asr", "audio", "grammar", "config", "endpointing", "flow.model"),
-        *("hearing", "recognition", "replay", "errors"),
+        *("heard", "hearing", "line", "recognition", "replay", "errors"),
     },
     # A script expects causes and modes of answers by the names that the server's record has.
     "simulate": {"providers", "audio", "recognition", "errors"},
@@ -74,7 +80,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # It loads the flow, renders its prompts and encodes them for the wire.
     "server": {
         *("actions", "call", "asr", "providers", "records", "config", "errors"),
-        *("audio", "flow", "prompts", "recognition"),
+        *("audio", "endpointing", "flow", "prompts", "grammar", "heard", "line"),
+        *("recognition", "worker"),
     },
     # It times every stage, so it calls every stage.
     "bench": {"asr", "audio", "endpointing", "grammar", "recognition", "errors"},
@@ -89,7 +96,7 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
-    *("errors", "patience", "question", "rehearsal"),
+    *("errors", "heard", "line", "patience", "question", "rehearsal"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {
@@ -113,7 +120,7 @@ ROOMS_WITHOUT_TRAINING = {
         "hearing",
         "transcribe",
     ),
-    *("model_info", "replay"),
+    *("model_info", "replay", "worker"),
 }
 
 

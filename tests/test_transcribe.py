@@ -21,9 +21,10 @@ from ivr.audio.wav import write_wav
 from ivr.cli import app
 from ivr.errors import ConfigError, ModelError
 from ivr.grammar.grammar import parse_grammar
-from ivr.hearing import NATURAL, Utterance
+from ivr.heard import SpokenWord, Utterance, alternatives, spoken_words
+from ivr.hearing import NATURAL
 from ivr.recognition import Hypothesis, Recognition, Word
-from ivr.transcribe import SpokenWord, alternatives, run_transcribe, spoken_words
+from ivr.transcribe import run_transcribe
 from tests.asr.stub import StubEngine
 from tests.asr.tiny import make_model
 from tests.audio.recordings import encode

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +35,14 @@ def media_format(head: bytes) -> str | None:
 
 
 @contextmanager
-def open_media(path: Path, file_format: str) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
+def open_media(
+    file: BinaryIO, name: str, file_format: str
+) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
     """The first audio track of a file.
 
     Args:
-        path: the file.
+        file: open at its beginning; a file object, so that FFmpeg itself opens nothing.
+        name: for messages.
         file_format: as `media_format` says.
 
     Yields:
@@ -54,7 +56,7 @@ def open_media(path: Path, file_format: str) -> Iterator[tuple[int, Iterator[NDA
         import av  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise AudioError(
-            f"{path}: WebM, MP4 and M4A need PyAV; install it with pip install 'ivr[media]'"
+            f"{name}: WebM, MP4 and M4A need PyAV; install it with pip install 'ivr[media]'"
         ) from error
 
     def blocks() -> Iterator[NDArray[np.float32]]:
@@ -65,12 +67,11 @@ def open_media(path: Path, file_format: str) -> Iterator[tuple[int, Iterator[NDA
                 yield plane.to_ndarray().mean(axis=0, dtype=np.float32)
 
     try:
-        # A file object: FFmpeg itself opens nothing.
-        with path.open("rb") as file, av.open(file, "r", format=file_format) as container:
+        with av.open(file, "r", format=file_format) as container:
             if not container.streams.audio:
-                raise AudioError(f"{path}: holds no audio track")
+                raise AudioError(f"{name}: holds no audio track")
             track = container.streams.audio[0]
             yield track.rate, blocks()
     except (av.FFmpegError, ValueError, OSError) as error:
         cause = getattr(error, "strerror", None) or error
-        raise AudioError(f"{path}: not a readable recording ({cause}); record it again") from error
+        raise AudioError(f"{name}: not a readable recording ({cause}); record it again") from error

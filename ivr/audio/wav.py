@@ -7,11 +7,12 @@ so that neither a huge file nor a header that lies costs more memory than ten mi
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import soundfile
@@ -56,16 +57,41 @@ def read_speech(path: str | Path, rate_hz: int = 8000) -> NDArray[np.int16]:
     if not path.is_file():
         raise AudioError(f"{path}: not a file; name one recording")
     try:
-        with path.open("rb") as file:
-            file_format = media_format(file.read(HEAD_BYTES))
+        file = path.open("rb")
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror}); check rights") from error
-    opened = _open_sound(path) if file_format is None else open_media(path, file_format)
+    with file:
+        # As bytes, for soundfile cannot encode a name that is not UTF-8.
+        return _decode(file, os.fsencode(path), str(path), rate_hz)
+
+
+def decode_speech(data: bytes, name: str, rate_hz: int = 8000) -> NDArray[np.int16]:
+    """Decode a recording that is in memory, as `read_speech` reads one.
+
+    Args:
+        data: the whole file.
+        name: for messages.
+        rate_hz: the rate wanted.
+
+    Raises:
+        AudioError: see `read_speech`.
+    """
+    file = io.BytesIO(data)
+    return _decode(file, file, name, rate_hz)
+
+
+def _decode(file: BinaryIO, source: bytes | BinaryIO, name: str, rate_hz: int) -> NDArray[np.int16]:
+    """Mono speech of an open file; `source` is what libsndfile is given of it."""
+    file_format = media_format(file.read(HEAD_BYTES))
+    file.seek(0)
+    opened = (
+        _open_sound(source, name) if file_format is None else open_media(file, name, file_format)
+    )
     parts: list[NDArray[np.float32]] = []
     n = 0
     with opened as (from_hz, blocks):
         if from_hz < _MIN_RATE_HZ:
-            raise AudioError(f"{path}: {from_hz} samples a second are no speech; record it again")
+            raise AudioError(f"{name}: {from_hz} samples a second are no speech; record it again")
         resampler = Resampler(from_hz, rate_hz)
         for block in blocks:
             # float32 holds every 16-bit value exactly, and a NaN of a broken float file becomes
@@ -74,32 +100,33 @@ def read_speech(path: str | Path, rate_hz: int = 8000) -> NDArray[np.int16]:
             n += parts[-1].shape[0]
             if n > MAX_MINUTES * 60 * rate_hz:
                 raise AudioError(
-                    f"{path}: longer than {MAX_MINUTES} minutes; cut it into single answers first"
+                    f"{name}: longer than {MAX_MINUTES} minutes; cut it into single answers first"
                 )
         parts.append(resampler.process(np.zeros(0, np.float32), last=True))
     at_rate = np.concatenate(parts)
     if at_rate.shape[0] == 0:
-        raise AudioError(f"{path}: the recording holds no samples; record it again")
+        raise AudioError(f"{name}: the recording holds no samples; record it again")
     return np.asarray(np.clip(np.rint(at_rate * _FULL_SCALE), -32768, 32767), dtype=np.int16)
 
 
 @contextmanager
-def _open_sound(path: Path) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
+def _open_sound(
+    source: bytes | BinaryIO, name: str
+) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
     """A file by libsndfile: its rate, and blocks [n] float32 of the mean of its channels.
 
     Raises:
         AudioError: no recording, or unreadable; also while the blocks are read.
     """
     try:
-        # As bytes, for soundfile cannot encode a name that is not UTF-8.
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with soundfile.SoundFile(source) as file:
             n = max(1, _BLOCK_SAMPLES // file.channels)
             yield file.samplerate, _blocks(file, n)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
         # TypeError is soundfile's answer to a headerless ".raw", whose rate it would have to be
         # told.
         cause = getattr(error, "error_string", error)
-        raise AudioError(f"{path}: not a readable recording ({cause}); {_READABLE}") from error
+        raise AudioError(f"{name}: not a readable recording ({cause}); {_READABLE}") from error
 
 
 def _blocks(file: soundfile.SoundFile, n: int) -> Iterator[NDArray[np.float32]]:

@@ -19,6 +19,7 @@ from rich.text import Text
 from ivr import __version__
 from ivr.asr.threads import keep_to_one_thread
 from ivr.cli.flow import app as flow_commands
+from ivr.cli.keys import app as key_commands
 from ivr.cli.models import app as model_commands
 from ivr.cli.options import Config, Json, Lists, Model, OptionalPath
 from ivr.cli.prompts import app as prompt_commands
@@ -37,6 +38,7 @@ app.add_typer(model_commands)
 app.add_typer(flow_commands, name="flow")
 app.add_typer(record_commands, name="records")
 app.add_typer(prompt_commands, name="prompts")
+app.add_typer(key_commands, name="keys")
 
 
 def _print_version(wanted: bool) -> None:
@@ -142,9 +144,9 @@ def call(
             answers=answers,
             record=record,
             json_output=as_json,
-            # The same variables that configure the server, so that a call needs no options.
+            # From the environment, where no other process sees them.
             auth_token=os.environ.get("IVR_TWILIO__AUTH_TOKEN"),
-            api_token=os.environ.get("IVR_SERVER__API_TOKEN"),
+            api_key=os.environ.get("IVR_API_KEY"),
         )
     )
 

@@ -63,7 +63,7 @@ def list_records(
 ) -> None:
     """Show the newest calls as a table."""
     from ivr.records.command import run_list
-    from ivr.records.query import Filter
+    from ivr.records.selection import Filter
 
     _one_format(as_json, as_csv)
     wanted = Filter(_started(since), outcome, undelivered, limit)
@@ -99,7 +99,7 @@ def export(
 ) -> None:
     """Print all calls, newest first: JSON lines, or CSV with --csv."""
     from ivr.records.command import run_list
-    from ivr.records.query import Filter
+    from ivr.records.selection import Filter
 
     _one_format(as_json, as_csv)
     wanted = Filter(_started(since), outcome)

@@ -2,6 +2,7 @@
 
 from ivr.config.loading import CONFIG_VARIABLE, known_keys, load_settings
 from ivr.config.settings import (
+    ApiSettings,
     LogSettings,
     PromptSettings,
     RecognizerSettings,
@@ -14,6 +15,7 @@ from ivr.config.settings import (
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "ApiSettings",
     "LogSettings",
     "PromptSettings",
     "RecognizerSettings",

@@ -28,8 +28,9 @@ from ivr.config.settings import ENV_PREFIX, Settings
 from ivr.errors import ConfigError
 
 CONFIG_VARIABLE: Final = "IVR_CONFIG"
-# Variables of ours that are no settings: the file's own name, and where the tests find recordings.
-_NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "IVR_SPEECH_DATA"})
+# Variables of ours that are no settings: the file's own name, the key that `ivr call` shows, and
+# where the tests find recordings.
+_NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "IVR_API_KEY", "IVR_SPEECH_DATA"})
 
 
 def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:

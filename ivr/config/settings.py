@@ -30,12 +30,6 @@ class ServerSettings(_Section):
         description="What the provider calls this server, e.g. https://ivr.example.com; the media "
         "address and the signatures follow from it. Null: taken from each request's Host.",
     )
-    api_token: SecretStr | None = Field(
-        default=None,
-        min_length=16,
-        description="Bearer token for /v1; call records hold callers' numbers. Null: only this "
-        "machine may ask.",
-    )
     max_calls: int = Field(
         default=50, ge=1, le=10_000, description="Calls at the same time; further ones are refused."
     )
@@ -74,6 +68,29 @@ class ServerSettings(_Section):
         default=False,
         description="Hear keys in the audio, for trunks that send no key events. Twilio sends them,"
         " and each key would count twice.",
+    )
+
+
+class ApiSettings(_Section):
+    """Limits of the REST API."""
+
+    max_upload_bytes: int = Field(
+        default=16_777_216,
+        ge=65_536,
+        le=1_073_741_824,
+        description="Most bytes of recordings in one request; a larger one is refused with 413.",
+    )
+    max_uploads: int = Field(
+        default=8, ge=1, le=1000, description="Requests with recordings at the same time."
+    )
+    upload_timeout_s: Seconds = Field(
+        default=60.0, description="Seconds that the body of one request may take."
+    )
+    decoders: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that decode recordings, each with limits of memory and time.",
     )
 
 
@@ -242,6 +259,7 @@ class Settings(BaseSettings):
         "answers with the flow of that name. Null: there is the one.",
     )
     server: ServerSettings = Field(default=ServerSettings(), description="HTTP and media server.")
+    api: ApiSettings = Field(default=ApiSettings(), description="Limits of the REST API.")
     twilio: TwilioSettings = Field(default=TwilioSettings(), description="The Twilio account.")
     recognizer: RecognizerSettings = Field(
         default=RecognizerSettings(), description="Model and workers."

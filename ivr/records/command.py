@@ -16,8 +16,9 @@ from ivr.config import RecordSettings
 from ivr.errors import ConfigError
 from ivr.records.duration import parse_age
 from ivr.records.protection import Keyring
-from ivr.records.query import Filter, Reader, masked, revealed
+from ivr.records.query import Reader, masked, revealed
 from ivr.records.rows import Document
+from ivr.records.selection import Filter
 from ivr.records.store import CallStore
 from ivr.records.webhook import utc
 

@@ -1,10 +1,10 @@
-"""Reading the records for people: filters, undelivered results, and values revealed with a key."""
+"""Reading the records for people: undelivered results, and values revealed with a key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -15,29 +15,13 @@ from ivr.errors import ConfigError
 from ivr.records.database import Database
 from ivr.records.protection import Keyring, mask
 from ivr.records.rows import Document
+from ivr.records.selection import Filter, Viewer, visible
 from ivr.records.store import unavailable, with_turns
 from ivr.records.tables import calls, outbox
-from ivr.records.webhook import DEAD, DELIVERED, PENDING, utc
+from ivr.records.webhook import DEAD, PENDING, utc
 
 _AT_ONCE: Final = 200
 _SEALED: Final = re.compile(r"(hmac-sha256|aes-256-gcm):[A-Za-z0-9_-]+:.*")
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which calls.
-
-    Attributes:
-        since: started at this time or later, ISO 8601 in UTC.
-        outcome: of the flow.
-        undelivered: only those whose result has not reached the webhook.
-        limit: the newest so many; ``None`` for all.
-    """
-
-    since: str | None = None
-    outcome: str | None = None
-    undelivered: bool = False
-    limit: int | None = None
 
 
 class Reader:
@@ -68,24 +52,14 @@ class Reader:
     async def find(self, name: str) -> list[Document]:
         """The records with this call_id or record_id, newest first."""
         named = sa.or_(calls.c.call_id == name, calls.c.record_id == name)
-        return await self._documents(_select().where(named))
+        return await self._documents(visible(Viewer()).where(named))
 
     async def select(self, wanted: Filter) -> AsyncIterator[Document]:
         """Records, newest first, some at a time: there may be a million."""
-        query, left = _select(), wanted.limit
-        if wanted.since is not None:
-            query = query.where(calls.c.started_at >= wanted.since)
-        if wanted.outcome is not None:
-            query = query.where(calls.c.outcome == wanted.outcome)
-        if wanted.undelivered:
-            late = sa.select(outbox.c.record_id).where(outbox.c.state != DELIVERED)
-            query = query.where(calls.c.record_id.in_(late))
-        key = sa.tuple_(calls.c.started_at, calls.c.record_id)
-        after: tuple[str, str] | None = None
+        after, left = wanted.after, wanted.limit
         while left is None or left > 0:
-            page = query if after is None else query.where(key < sa.tuple_(*map(sa.literal, after)))
             size = _AT_ONCE if left is None else min(left, _AT_ONCE)
-            found = await self._documents(page.limit(size))
+            found = await self._documents(replace(wanted, after=after, limit=size).query())
             for document in found:
                 yield document
             if len(found) < size:
@@ -112,12 +86,6 @@ class Reader:
                 return await with_turns(connection, query)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise unavailable(error) from None
-
-
-def _select() -> sa.Select[Any]:
-    return sa.select(calls.c.record_id, calls.c.document).order_by(
-        calls.c.started_at.desc(), calls.c.record_id.desc()
-    )
 
 
 def masked(document: Document) -> Document:

@@ -40,6 +40,7 @@ def call_row(document: Document) -> Row:
         "outcome": document.get("outcome"),
         "ended_by": ending.get("by"),
         "ended_reason": ending.get("reason"),
+        "owner": document.get("owner"),
     }
 
 

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -36,6 +37,7 @@ from ivr.config import RecordSettings, WebhookSettings
 from ivr.errors import ConfigError, StateError
 from ivr.records.database import Database, RecordsUnavailableError, is_refusal
 from ivr.records.rows import Document, call_row, document_of, turn_rows
+from ivr.records.selection import Filter, Viewer, visible
 from ivr.records.spool import Spool
 from ivr.records.tables import calls, outbox, turns
 from ivr.records.webhook import Courier, result_row, utc
@@ -53,6 +55,8 @@ _LAST_RETRY_S: Final = 5.0  # a database that is back is used within this
 _CLEANING_S: Final = 3600.0
 _DAY_S: Final = 86_400.0
 _PURGED_AT_ONCE: Final = 500  # rows of a transaction: others may write in between
+_ANYBODY: Final = Viewer()
+_EVERYTHING: Final = Filter()
 
 
 class CallStore:
@@ -97,6 +101,11 @@ class CallStore:
         self._courier: Courier | None = None
         if webhook is not None and webhook.url is not None:
             self._courier = Courier(webhook, self._database, self.counts)
+
+    @property
+    def database(self) -> Database:
+        """Where the records are, for what else is kept beside them."""
+        return self._database
 
     @property
     def waiting(self) -> int:
@@ -166,31 +175,27 @@ class CallStore:
             _log.error("record_not_written", call_id=document.get("call_id"))
         return done or spooled.safe
 
-    async def get(self, call_id: str) -> Document | None:
-        """The newest record of a call, by the provider's id of it; ``None`` if there is none.
+    async def get(self, name: str, viewer: Viewer = _ANYBODY) -> Document | None:
+        """The newest record with this call_id or record_id that somebody may see.
 
         Raises:
             RecordsUnavailableError: the database does not answer.
         """
-        query = (
-            sa.select(calls.c.record_id, calls.c.document)
-            .where(calls.c.call_id == call_id)
-            .order_by(calls.c.started_at.desc(), calls.c.record_id.desc())
-            .limit(1)
-        )
+        named = sa.or_(calls.c.call_id == name, calls.c.record_id == name)
+        query = visible(viewer).where(named).limit(1)
         found = await self._read(lambda connection: with_turns(connection, query))
         return found[0] if found else None
 
-    async def list(self, limit: int = 50) -> Documents:
+    async def list(self, limit: int = 50, wanted: Filter = _EVERYTHING) -> Documents:
         """The newest records without their turns, newest first.
 
         Raises:
             RecordsUnavailableError: the database does not answer.
         """
-        query = sa.select(calls.c.document).order_by(*_NEWEST_FIRST).limit(limit)
+        query = replace(wanted, limit=limit).query()
 
         async def select(connection: AsyncConnection) -> Documents:
-            return [json.loads(text) for text in (await connection.execute(query)).scalars()]
+            return [json.loads(text) for _, text in await connection.execute(query)]
 
         documents: Documents = await self._read(select)
         for document in documents:
@@ -363,9 +368,6 @@ class CallStore:
     def _refuse_closed(self) -> None:
         if self._writer is None:
             raise StateError("the call store is not open")
-
-
-_NEWEST_FIRST: Final = (calls.c.started_at.desc(), calls.c.record_id.desc())
 
 
 def unavailable(error: BaseException) -> RecordsUnavailableError:

@@ -41,8 +41,11 @@ calls: Final = Table(
     Column("outcome", Text),
     Column("ended_by", Text),
     Column("ended_reason", Text),
+    # The owner of the API key that the call was placed with; NULL for a call that came in.
+    Column("owner", Text),
     Index("calls_by_call", "call_id", "started_at"),
     Index("calls_by_start", "started_at"),
+    Index("calls_by_owner", "owner", "started_at"),
 )
 
 turns: Final = Table(
@@ -74,4 +77,21 @@ outbox: Final = Table(
     Column("body", Text, nullable=False),
     Index("outbox_by_due", "state", "due_at"),
     Index("outbox_by_record", "record_id"),
+)
+
+# Who may use the API, see `ivr.records.keys`.
+api_keys: Final = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+    Column("scopes", Text, nullable=False),  # with spaces
+    Column("owner", Text, nullable=False),  # the same for a key and those it was rotated to
+    Column("own_calls_only", Boolean, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text),
+    Column("revoked_at", Text),
+    Column("last_used_at", Text),
+    Column("uses", BigInteger, nullable=False),
 )

@@ -10,13 +10,19 @@ from aiohttp import web
 
 from ivr.actions import CallSettings
 from ivr.config import Settings
+from ivr.records.keys import KeyStore
 from ivr.records.store import CallStore
-from ivr.server.calls import get_call, list_calls
+from ivr.server.access import set_up_access
+from ivr.server.api.calls import get_call, list_calls
+from ivr.server.api.transcribe import expect_upload, post_transcribe
+from ivr.server.api.uploads import UPLOADS, Uploads
 from ivr.server.context import CONTEXT, Context, Recognizer
 from ivr.server.counters import Counters
+from ivr.server.decoding import set_up_decoder
 from ivr.server.flows import Flows
 from ivr.server.health import live, metrics, ready
 from ivr.server.media import serve_media
+from ivr.server.problems import set_up_problems
 from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
 from ivr.server.voice import answer_voice
@@ -61,11 +67,16 @@ def create_app(
         counters=counters,
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
     )
+    set_up_problems(app)
+    set_up_access(app, KeyStore(store.database), counters)
+    app[UPLOADS] = Uploads(settings.api)
+    set_up_decoder(app, settings.api.decoders)
     app.cleanup_ctx.append(_stop_speech)
     app.add_routes(
         [
             web.post("/voice", answer_voice),
             web.get("/media", serve_media),
+            web.post("/v1/transcribe", post_transcribe, expect_handler=expect_upload),
             web.get("/v1/calls", list_calls),
             web.get("/v1/calls/{call_id}", get_call),
             web.get("/livez", live),

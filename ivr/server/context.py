@@ -11,6 +11,7 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from ivr.actions import CallSettings
+from ivr.asr.queue import Urgency
 from ivr.config import Settings
 from ivr.recognition import Recognition
 from ivr.records.store import CallStore
@@ -30,8 +31,14 @@ class Recognizer(Protocol):
     def ready(self) -> bool:
         """Whether the model is loaded and warmed."""
 
-    async def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
-        """What was said in samples [n] int16, 8 kHz.
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """Name and checksums of the model; ``None`` before it is loaded."""
+
+    async def recognize(
+        self, samples: NDArray[np.int16], grammar: str, urgency: Urgency = Urgency.ANSWER
+    ) -> Recognition:
+        """What was said in samples [n] int16, 8 kHz; the most urgent is heard first.
 
         Raises:
             Overloaded: too much is waiting.

@@ -29,6 +29,7 @@ import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
 from ivr.actions import Action, Clear, Hangup, Play, Recognize
+from ivr.asr.queue import Urgency
 from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
 from ivr.providers.events import (
@@ -371,9 +372,12 @@ class MediaStream:
 
     async def _try_recognize(self, action: Recognize) -> Recognition | None:
         """What was heard; ``None`` where the recogniser could not say: the flow asks again."""
+        urgency = Urgency.LOOK if action.provisional else Urgency.ANSWER
         try:
             async with asyncio.timeout(self._context.settings.recognizer.timeout_s):
-                return await self._context.recognizer.recognize(action.samples, action.grammar)
+                return await self._context.recognizer.recognize(
+                    action.samples, action.grammar, urgency
+                )
         except Overloaded:
             cause = "recognizer_overloaded"
         except TimeoutError:

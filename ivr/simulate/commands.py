@@ -38,7 +38,7 @@ def run_call(
     record: Path | None = None,
     json_output: bool = False,
     auth_token: str | None = None,
-    api_token: str | None = None,
+    api_key: str | None = None,
     console: Console | None = None,
 ) -> int:
     """Place one call, print it, and judge it.
@@ -55,7 +55,7 @@ def run_call(
         record: write the call here as a stereo WAV, caller left, agent right.
         json_output: print one JSON object instead of the dialogue.
         auth_token: the Twilio auth token to sign the webhook and the upgrade with.
-        api_token: the bearer token for the record.
+        api_key: a key of its API, for the record.
         console: where to print.
 
     Returns:
@@ -75,7 +75,7 @@ def run_call(
     if record is not None and not record.parent.is_dir():
         raise ConfigError(f"--record: no folder {record.parent}; create it first")
     stream = Stream(url, {"token": token} if token else {}, auth_token) if url else None
-    home = Server(server, auth_token, api_token) if server else None
+    home = Server(server, auth_token, api_key) if server else None
     sounds = render_sounds(dialogue, Espeak())
     result = asyncio.run(place_call(dialogue, sounds, home, stream))
     if record is not None:

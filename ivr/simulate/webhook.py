@@ -39,12 +39,12 @@ class Server:
     Attributes:
         url: its address, such as ``http://127.0.0.1:8080``.
         auth_token: the Twilio auth token to sign with, if it checks signatures.
-        api_token: the bearer token of its API, if it asks for one.
+        api_key: a key of its API with calls:read and numbers:read, if it asks for one.
     """
 
     url: str
     auth_token: str | None = None
-    api_token: str | None = None
+    api_key: str | None = None
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -152,7 +152,7 @@ async def fetch_record(server: Server, call_id: str) -> dict[str, Any] | None:
         within `RECORD_TIMEOUT_S`.
     """
     url = f"{server.url.rstrip('/')}/v1/calls/{call_id}"
-    headers = {"Authorization": f"Bearer {server.api_token}"} if server.api_token else {}
+    headers = {"Authorization": f"Bearer {server.api_key}"} if server.api_key else {}
     deadline = asyncio.get_running_loop().time() + RECORD_TIMEOUT_S
     timeout = aiohttp.ClientTimeout(total=RECORD_TIMEOUT_S)
     record: dict[str, Any] | None = None

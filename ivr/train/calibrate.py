@@ -24,7 +24,8 @@ from ivr.asr.tokens import OTHER, decode
 from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
 from ivr.errors import ConfigError
 from ivr.grammar.words import natural_reading
-from ivr.hearing import END_SILENCE_MS, NATURAL, call_audio
+from ivr.hearing import NATURAL, call_audio
+from ivr.line import END_SILENCE_MS
 from ivr.train.evaluate import Item
 
 CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

@@ -32,7 +32,8 @@ from rich.table import Table
 
 from ivr.asr.loading import Recognizer, open_engine
 from ivr.errors import ConfigError
-from ivr.hearing import LINE_BEFORE, SAMPLES_PER_MS, call_audio
+from ivr.hearing import call_audio
+from ivr.line import LINE_BEFORE, SAMPLES_PER_MS
 from ivr.recognition import Recognition
 from ivr.replay import FIXED_SILENCE_MS, Decision, Hear, replay, replay_fixed
 from ivr.train.evaluate import Item, percentiles, read_manifest

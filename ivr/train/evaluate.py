@@ -25,7 +25,9 @@ from ivr.asr.loading import open_engine
 from ivr.asr.shared_lists import Place, SharedLists, directories_of, hold
 from ivr.errors import ConfigError
 from ivr.grammar.grammar import parse_grammar
-from ivr.hearing import END_SILENCE_MS, NATURAL, Answer, Listener
+from ivr.heard import Answer
+from ivr.hearing import NATURAL, Listener
+from ivr.line import END_SILENCE_MS
 from ivr.train.alignment import edits
 from ivr.train.reliability import Judged, rejection, reliability
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.asr import pool as pool_module
+from ivr import worker as worker_module
 from ivr.errors import ModelError
 from tests.asr.tiny import tones
 from tests.asr.workers import PATIENCE_S, error_of, run, serving, stopped, until, worker_ids
@@ -91,12 +91,12 @@ def test_worker_that_sticks_while_loading_is_given_up(
     async def scenario() -> None:
         async with serving(shared_model) as pool:
             (first,) = worker_ids()
-            monkeypatch.setattr(pool_module, "LOAD_TIMEOUT_S", STUCK_S)
+            monkeypatch.setattr(worker_module, "LOAD_TIMEOUT_S", STUCK_S)
             os.kill(first, signal.SIGKILL)
             unlucky = asyncio.ensure_future(pool.recognize(tones("four"), NATURAL))
             await until(lambda: bool(worker_ids() - {first}))
             (second,) = worker_ids() - {first}
-            monkeypatch.setattr(pool_module, "LOAD_TIMEOUT_S", PATIENCE_S)
+            monkeypatch.setattr(worker_module, "LOAD_TIMEOUT_S", PATIENCE_S)
             with stopped({second}):
                 error = await error_of(unlucky)
                 assert isinstance(error, ModelError)

@@ -128,7 +128,7 @@ def test_without_the_extra_the_message_is_the_cure(
 def test_blocks_are_read_one_by_one(tmp_path: Path) -> None:
     """So that a long file is not in memory as a whole."""
     path = encode(tmp_path / "a.webm", tone(2.0), RATE_HZ)
-    with open_media(path, "matroska") as (rate_hz, blocks):
+    with path.open("rb") as file, open_media(file, "a", "matroska") as (rate_hz, blocks):
         sizes = [block.shape[0] for block in blocks]
     assert rate_hz == RATE_HZ
     assert max(sizes) <= 5760  # Opus: 120 ms at 48 kHz

@@ -20,6 +20,7 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from ivr.actions import CallSettings
+from ivr.asr.queue import Urgency
 from ivr.audio.espeak import Espeak
 from ivr.audio.g711 import mulaw_encode
 from ivr.config import Settings
@@ -29,6 +30,7 @@ from ivr.flow.schema import parse_flow
 from ivr.providers.events import AgentMessage, SendClear, SendMark, SendMedia
 from ivr.providers.twilio import TwilioCaller
 from ivr.recognition import Hypothesis, Recognition, Word
+from ivr.records.keys import KeyStore, new_key
 from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
 from ivr.server.app import create_app
@@ -83,10 +85,15 @@ class FakeRecognizer:
     delay_s: float = 0.0
     asked: list[tuple[int, str]] = field(default_factory=list)
     cancelled: int = 0
+    model: dict[str, Any] | None = None
+    urgencies: list[Urgency] = field(default_factory=list)
 
-    async def recognize(self, samples: NDArray[np.int16], grammar: str) -> Recognition:
+    async def recognize(
+        self, samples: NDArray[np.int16], grammar: str, urgency: Urgency = Urgency.ANSWER
+    ) -> Recognition:
         """The next answer of the script; the last one repeats."""
         self.asked.append((len(samples), grammar))
+        self.urgencies.append(urgency)
         try:
             await asyncio.sleep(self.delay_s)
         except asyncio.CancelledError:
@@ -223,6 +230,12 @@ class Bench:
         self.client = client
         self.runner = runner
         self._lines: list[Line] = []
+
+    async def key(self, *scopes: str, **options: Any) -> dict[str, str]:
+        """The headers of a new key with these scopes."""
+        key, text = new_key("test", scopes, **options)
+        await KeyStore(self.context.store.database).add(key)
+        return {"Authorization": f"Bearer {text}"}
 
     def count(self, reason: str, family: str = "refusals") -> int:
         """How often something was counted."""

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-API_TOKEN = "0123456789abcdef"
-
 
 async def finished_call(bench: Any, call_id: str, digits: str) -> None:
     """A call that keyed its number and was thanked."""
@@ -151,39 +149,70 @@ def test_broken_database_is_a_problem(kit: Any, tmp_path: Path) -> None:
     kit.run(scenario)
 
 
-@pytest.mark.parametrize(
-    ("header", "status"),
-    [
-        (f"Bearer {API_TOKEN}", 404),
-        ("Bearer 0123456789abcdeX", 401),
-        (f"Basic {API_TOKEN}", 401),
-        ("", 401),
-        ("Bearer é", 401),
-    ],
-)
-def test_token_guards_the_records(kit: Any, header: str, status: int) -> None:
-    """With an API token configured, nobody reads records without it."""
+def test_pages_follow_each_other(kit: Any) -> None:
+    """The cursor of a page leads to the next, each call is seen once, and the last has none."""
 
     async def scenario() -> None:
-        async with kit.serving(server={"api_token": API_TOKEN}) as bench:
-            headers = {"Authorization": header} if header else {}
-            for path in ("/v1/calls/CA1", "/v1/calls"):
-                response = await bench.client.get(bench.url + path, headers=headers)
-                assert response.status == (200 if status == 404 and path == "/v1/calls" else status)
+        async with kit.serving() as bench:
+            for number in range(5):
+                await finished_call(bench, f"CA{number}", "4155")
+            seen, cursor = [], {}
+            for _ in range(3):
+                response = await bench.client.get(
+                    bench.url + "/v1/calls", params={"limit": "2", **cursor}
+                )
+                page = await response.json()
+                seen += [call["call_id"] for call in page["calls"]]
+                cursor = {"cursor": page["next_cursor"]}
+            assert seen == ["CA4", "CA3", "CA2", "CA1", "CA0"]
+            assert cursor == {"cursor": None}
 
     kit.run(scenario)
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
-def test_without_a_token_only_this_machine_may_read(kit: Any, header: str) -> None:
-    """A proxy on this machine does not make its visitors local."""
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("outcome=completed", 1),
+        ("outcome=gave_up", 0),
+        ("status=ended", 1),
+        ("status=in-progress", 1),
+        ("since=2020-01-01T00:00:00Z", 2),
+        ("since=2020-01-01T00:00:00+01:00", 2),
+        ("until=2020-01-01T00:00:00Z", 0),
+    ],
+)
+def test_filters(kit: Any, query: str, count: int) -> None:
+    """Live and stored calls are filtered alike."""
 
     async def scenario() -> None:
         async with kit.serving() as bench:
-            headers = {header: "203.0.113.9"}
-            response = await bench.client.get(bench.url + "/v1/calls", headers=headers)
-            assert response.status == 403
-            assert bench.count("no_api_token") == 1
+            await finished_call(bench, "CA1", "4155")
+            live = await bench.call("CA2")
+            await live.mark()
+            response = await bench.client.get(f"{bench.url}/v1/calls?{query}")
+            assert len((await response.json())["calls"]) == count
+
+    kit.run(scenario)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("cursor=x", "cursor=", "cursor=bnVsbA", "cursor=WzEsMl0", "cursor=%00", "cursor=%F0%9F"),
+        *("since=yesterday", "until=2020-01-01", "since=9999-12-31T23:59:59-12:00"),
+        *("status=gone", "outcome=%00", "outcome=" + "x" * 101),
+    ],
+)
+def test_bad_filter_is_a_problem(kit: Any, query: str) -> None:
+    """A filter that is none is a 400 that names it."""
+
+    async def scenario() -> None:
+        async with kit.serving() as bench:
+            response = await bench.client.get(f"{bench.url}/v1/calls?{query}")
+            assert response.status == 400
+            problem = await response.json(content_type=None)
+            assert problem["type"] == f"urn:ivr:problem:bad-{query.partition('=')[0]}"
 
     kit.run(scenario)
 

@@ -38,6 +38,7 @@ class Startable:
     def __init__(self, start_s: float = 0.0, error: Exception | None = None) -> None:
         self.ready = False
         self.closed = False
+        self.model = None
         self._start_s = start_s
         self._error = error
 
@@ -48,7 +49,7 @@ class Startable:
             raise self._error
         self.ready = True
 
-    async def recognize(self, samples: Any, grammar: str) -> Any:
+    async def recognize(self, samples: Any, grammar: str, urgency: Any = None) -> Any:
         """Never asked here."""
         raise NotImplementedError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivr.hearing import Answer
+from ivr.heard import Answer
 from ivr.train.evaluate import Item, Outcome, Report
 
 LEVEL = 0.5
