@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.endpointing.endpointer import EndpointSettings
-from ivr.flow.machine import Prompt
+from ivr.flow.request import Request
+from ivr.flow.turn import Prompt
 from ivr.recognition import Collected
 
 
@@ -40,13 +41,22 @@ class Recognize:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask another system, and answer through `Call.looked_up` with the same id."""
+
+    lookup_id: int
+    request: Request
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     """End the call: everything was said and heard."""
 
     reason: str
 
 
-Action = Play | Clear | Recognize | Hangup
+Action = Play | Clear | Recognize | LookUp | Hangup
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,8 @@ class TurnRecord:
         step: name of the flow's step.
         prompts: what was said to the caller; texts that repeat the caller's number are replaced.
         collected: how the collection ended; None where nothing was asked.
+        result: how a lookup ended: found, missing, or why it failed; None where nothing was looked
+            up.
         sensitive: the value must not be shown or stored in clear.
         prompt_end_ms: when the provider said that the prompt was played, None if it was cut short.
         speech_end_ms: end of the caller's last speech or key.
@@ -92,3 +104,4 @@ class TurnRecord:
     speech_end_ms: int | None = None
     decided_ms: int | None = None
     ignored_keys: int = 0
+    result: str | None = None

@@ -31,14 +31,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.actions import Action, CallSettings, Clear, Hangup, Recognize, TurnRecord
+from ivr.actions import Action, CallSettings, Clear, Hangup, LookUp, Recognize, TurnRecord
 from ivr.audio.dtmf import KeyFilter
 from ivr.audio.g711 import mulaw_decode
 from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown, whole_ms
 from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
 from ivr.endpointing.events import SpeechPaused, SpeechResumed, SpeechStarted
+from ivr.errand import Errand
 from ivr.errors import StateError
-from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
+from ivr.flow.machine import Collect, Dialogue, End, Lookup, Prompt, Turn
+from ivr.flow.request import Answer
 from ivr.flow.schema import Flow
 from ivr.playout import Playout
 from ivr.providers import events as wire
@@ -47,6 +49,7 @@ from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 from ivr.typeahead import BURST_S, Key, TypeAhead
 
 FRAME_SAMPLES: Final = 160  # 20 ms at 8 kHz
+_GRACE_S: Final = 5.0  # for a shell that is late: it keeps the time of a lookup, this is the net
 
 
 class Call:
@@ -79,6 +82,8 @@ class Call:
         self._playout = Playout(samples_of(self.settings.mark_timeout_s))
         self._type_ahead = TypeAhead(samples_of(BURST_S))
         self._questions = 0
+        self._errand: Errand | None = None
+        self._errands = 0
         self._started = False
         self.ended = False
 
@@ -153,6 +158,20 @@ class Call:
         if unseen is None or ended or decided or collection.patience.sure:
             return actions
         return [*actions, *self._ask_recognizer(collection, unseen, provisional=True)]
+
+    def looked_up(self, lookup_id: int, answer: Answer) -> list[Action]:
+        """Takes what a lookup came to; a stale id is dropped.
+
+        Args:
+            lookup_id: as in the `LookUp` action.
+            answer: found, missing or failed.
+        """
+        errand = self._errand
+        if self.ended or errand is None or errand.number != lookup_id:
+            return []
+        self._errand = None
+        self.turns.append(errand.record(answer, self.clock_ms))
+        return self._perform(self._dialogue.looked_up(answer))
 
     def tick(self, stalled_s: float) -> list[Action]:
         """Takes the shell's wall-clock watchdog: seconds since the last frame."""
@@ -258,8 +277,10 @@ class Call:
         plays, mark = self._playout.play(turn.prompts, self._clock)
         if turn.end is not None:
             return [*plays, *self._finish(turn.end, turn.prompts, mark)]
+        if turn.lookup is not None:
+            return [*plays, self._look_up(turn.lookup, turn.prompts)]
         if turn.collect is None:
-            raise StateError("a turn collects or ends")
+            raise StateError("a turn collects, looks up or ends")
         self._questions += 1
         grammar = accepted_by(turn.collect)
         collection = Collection(turn.collect, grammar, turn.prompts, mark, self._questions)
@@ -268,6 +289,13 @@ class Call:
         if mark is None:
             self._start_waiting(collection)
         return [*plays, *self._take_typed_ahead()]
+
+    def _look_up(self, lookup: Lookup, prompts: tuple[Prompt, ...]) -> Action:
+        """Asks another system. Keys wait meanwhile; speech is no answer, for nothing was asked."""
+        self._errands += 1
+        deadline = self._clock + samples_of(lookup.longest_s + _GRACE_S)
+        self._errand = Errand(self._errands, lookup.step, prompts, deadline)
+        return LookUp(self._errands, lookup.request, lookup.step)
 
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
         self.outcome, self.variables = end.outcome, dict(end.variables)
@@ -280,6 +308,7 @@ class Call:
     def _mark_played(self, name: str) -> list[Action]:
         if name == self._playout.goodbye:
             return self._hang_up(self.outcome)
+        self._playout.played(name)
         collection = self._collection
         if collection is not None and name == collection.last_mark and not collection.barged_in:
             collection.prompt_end_ms = self.clock_ms
@@ -313,9 +342,12 @@ class Call:
     # -- keys ---------------------------------------------------------------------------------
 
     def _key(self, digit: str) -> list[Action]:
+        # During a lookup keys are for the question after it, as ahead of it as they were pressed.
+        key = self._type_ahead.press(digit, self._questions, self._clock)
         if (collection := self._collection) is None:
+            if self._errand is not None:
+                self._type_ahead.keep(key)
             return []
-        key = self._type_ahead.press(digit, collection.number, self._clock)
         if digit == collection.collect.term_char:
             self._type_ahead.terminate()
         return self._take_key(key)
@@ -370,6 +402,8 @@ class Call:
             if collection is not None:
                 self._start_waiting(collection)
                 return self._take_typed_ahead()
+        if self._errand is not None and self._clock >= self._errand.deadline:
+            return self.looked_up(self._errand.number, Answer.failed("no_answer"))
         if collection is None or (collection.collect.speech and self._endpointer.in_speech):
             return []
         if collection.silent_too_long(self._clock):
@@ -388,6 +422,7 @@ class Call:
         return self._perform(self._dialogue.collected(collected))
 
     def _caller_left(self) -> list[Action]:
+        self._abandon()
         if self._collection is not None:
             self._decide(self._collection.unanswered(CompletionCause.HANGUP))
         if self._playout.goodbye is None:
@@ -396,11 +431,20 @@ class Call:
         self.ended = True
         return []
 
+    def _abandon(self) -> None:
+        """Nobody waits for what is being looked up any more."""
+        if self._errand is not None:
+            self.turns.append(self._errand.record(Answer.failed("hangup"), self.clock_ms))
+            self._errand = None
+
     def _hang_up(self, reason: str) -> list[Action]:
+        over = self._collection is None and self._errand is None
+        self._abandon()
         if self._collection is not None:
             collected = Collected(CompletionCause.ERROR)
             self.turns.append(self._collection.record(collected, self._clock))
             self._collection = None
+        if not over:
             self.outcome = reason
             self.variables = self._dialogue.variables
         self.ended = True

@@ -9,17 +9,24 @@ recogniser and the keypad would have given is made of a typed line:
     four one 5 5           words, then keys
     (silent)               nothing, and so is an empty line
     (hang up)              the caller hangs up
+
+A lookup is answered in the caller's stead, by what it is to find, or by what a real one came to:
+
+    holder=Jane; balance=12.50     the results
+    (missing)                      there is no such thing
+    (failed)                       no answer
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from ivr.collection import Collection
-from ivr.flow.machine import Dialogue, End, Prompt, Turn
+from ivr.flow.machine import Dialogue, End, Lookup, Prompt, Turn
 from ivr.flow.model import Flow
+from ivr.flow.request import MISSING, Answer
 from ivr.grammar.grammar import parse_grammar
 from ivr.grammar.words import OTHER
 from ivr.question import accepted_by
@@ -27,6 +34,8 @@ from ivr.recognition import Collected, CompletionCause, Hypothesis, Recognition,
 
 HANG_UP: Final = "(hang up)"
 SILENT: Final = "(silent)"
+NOTHING_FOUND: Final = "(missing)"
+NO_ANSWER: Final = "(failed)"
 # Every word that the recogniser can hear.
 VOCABULARY: Final = parse_grammar(
     "builtin:natural|builtin:amount|builtin:command|builtin:correction|builtin:refusal"
@@ -49,6 +58,7 @@ class Rehearsal:
     Attributes:
         prompts: what the agent said since the last answer.
         end: how the call ended; None while it goes on.
+        lookup: what is being looked up; None while the caller is asked.
         sensitive: the names of those that must not be shown.
 
     State: the dialogue and its open question.
@@ -59,6 +69,7 @@ class Rehearsal:
         self.sensitive = self._dialogue.sensitive
         self.prompts: tuple[Prompt, ...] = ()
         self.end: End | None = None
+        self.lookup: Lookup | None = None
         self._question: Collection | None = None
         self._take(self._dialogue.start())
 
@@ -84,12 +95,49 @@ class Rehearsal:
         self._take(self._dialogue.collected(collected))
         return collected
 
+    def looked_up(self, answer: Answer) -> None:
+        """What the open lookup came to."""
+        self._take(self._dialogue.looked_up(answer))
+
     def _take(self, turn: Turn) -> None:
-        self.prompts, self.end = turn.prompts, turn.end
+        self.prompts, self.end, self.lookup = turn.prompts, turn.end, turn.lookup
         self._question = None
         if turn.collect is not None:
             grammar = accepted_by(turn.collect)
             self._question = Collection(turn.collect, grammar, turn.prompts, None)
+
+
+def answer_of(lookup: Lookup, line: str) -> Answer:
+    """What a line is to a lookup.
+
+    Raises:
+        ValueError: it names what is none of the results, or lacks the sign between name and value.
+    """
+    if line.strip() == NOTHING_FOUND:
+        return MISSING
+    if line.strip() == NO_ANSWER:
+        return Answer.failed("rehearsed")
+    data: Any = {}
+    for part in filter(None, map(str.strip, line.split(";"))):
+        name, equals, value = part.partition("=")
+        path = lookup.results.get(name.strip())
+        if not equals or path is None:
+            known = "; ".join(f"{result}=..." for result in lookup.results)
+            raise ValueError(f"write {known or 'nothing'}, {NOTHING_FOUND} or {NO_ANSWER}")
+        data = _placed(data, path, value.strip())
+    return Answer.found(data)
+
+
+def _placed(data: Any, path: str, value: str) -> Any:
+    """Data with a value at a path; places in lists are keys, which are found likewise."""
+    if path == ".":
+        return value
+    *above, last = path.split(".")
+    place = data
+    for part in above:
+        place = place.setdefault(part, {})
+    place[last] = value
+    return data
 
 
 def _collected(question: Collection, line: str) -> Collected:

@@ -9,7 +9,7 @@ import pytest
 from ivr.asr.tokens import VOCABULARY as TOKENS
 from ivr.flow.schema import load_flow, parse_flow
 from ivr.recognition import CompletionCause, InputMode
-from ivr.rehearsal import VOCABULARY, Rehearsal
+from ivr.rehearsal import VOCABULARY, Rehearsal, answer_of
 
 ACCOUNT_ID = load_flow(Path(__file__).parents[1] / "config" / "flows" / "account_id.yaml")
 
@@ -87,3 +87,50 @@ def test_every_word_of_an_answer_is_known() -> None:
     assert {word for word in TOKENS if word.isalpha()} - VOCABULARY <= {
         *("hash", "star", "pound", "stop"),
     }
+
+
+LOOKUP = parse_flow(
+    """
+flow: fetching
+start: fetch
+steps:
+  fetch:
+    lookup: {http: "https://api.example/x"}
+    results: {holder: name, balance: accounts.0.balance}
+    found: told
+    missing: nobody
+    failed: sorry
+  told: {end: told, say: "{holder} has {balance}."}
+  nobody: {end: nobody}
+  sorry: {end: sorry}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("holder=Jane; balance = 12.50", "told"),
+        ("holder=Jane", "sorry"),
+        ("(missing)", "nobody"),
+        ("(failed)", "sorry"),
+    ],
+)
+def test_a_lookup_is_answered_by_a_line(line: str, outcome: str) -> None:
+    """By the results that it is to give, wherever an answer would have them."""
+    rehearsal = Rehearsal(LOOKUP)
+    assert rehearsal.lookup is not None
+    rehearsal.looked_up(answer_of(rehearsal.lookup, line))
+    assert rehearsal.lookup is None
+    assert rehearsal.end is not None
+    assert rehearsal.end.outcome == outcome
+    if outcome == "told":
+        assert rehearsal.prompts[0].text == "Jane has 12.50."
+
+
+def test_a_line_that_is_no_answer_to_a_lookup_is_told() -> None:
+    """With what it could have been."""
+    rehearsal = Rehearsal(LOOKUP)
+    assert rehearsal.lookup is not None
+    with pytest.raises(ValueError, match=r"write holder=...; balance=..., \(missing\) or"):
+        answer_of(rehearsal.lookup, "four one")

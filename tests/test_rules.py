@@ -41,14 +41,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "typeahead": {"slot"},
     "question": {"slot", "strings", "grammar", "flow", "recognition"},
     "playout": {"actions", "flow"},
+    "errand": {"actions", "collection", "flow"},
     "patience": {"recognition"},
     "collection": {
         *("actions", "patience", "question", "slot", "typeahead", "grammar", "flow"),
         *("recognition", "errors"),
     },
     "call": {
-        *("actions", "audio", "collection", "endpointing", "grammar", "flow", "playout"),
-        *("providers", "question", "recognition", "typeahead", "errors"),
+        *("actions", "audio", "collection", "endpointing", "errand", "grammar", "flow"),
+        *("playout", "providers", "question", "recognition", "typeahead", "errors"),
     },
     # A process that works for this one.
     "worker": set(),
@@ -77,10 +78,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A script expects causes and modes of answers by the names that the server's record has.
     "simulate": {"providers", "audio", "recognition", "errors"},
     "records": {"config", "errors"},
+    # What flows ask of other systems.
+    "lookups": {"flow", "config", "errors"},
     # It loads the flow, renders its prompts and encodes them for the wire.
     "server": {
         *("actions", "call", "asr", "providers", "records", "config", "errors"),
-        *("audio", "endpointing", "flow", "prompts", "grammar", "heard", "line"),
+        *("audio", "endpointing", "flow", "prompts", "grammar", "heard", "line", "lookups"),
         *("recognition", "worker"),
     },
     # It times every stage, so it calls every stage.
@@ -96,7 +99,7 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
-    *("errors", "heard", "line", "patience", "question", "rehearsal"),
+    *("errand", "errors", "heard", "line", "patience", "question", "rehearsal"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {
@@ -114,6 +117,7 @@ ROOMS_WITHOUT_TRAINING = {
         "server",
         "prompts",
         "records",
+        "lookups",
         "simulate",
         "config",
         "bench",

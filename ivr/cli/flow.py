@@ -90,23 +90,35 @@ def try_flow(
     variable: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE: a variable of the flow; may be repeated.")
     ] = None,
+    lookups: Annotated[
+        bool,
+        typer.Option(
+            "--lookups", help="Ask for real what the flow looks up, as --config allows it."
+        ),
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration (YAML) that says whom lookups may ask.")
+    ] = None,
 ) -> None:
     """Talk to a flow as text: type words (four one five), keys (4155#), or both.
 
     An empty line is silence, Ctrl-D hangs up. Grammar, dialogue and judging are those of a call;
-    what is typed is heard without a doubt.
+    what is typed is heard without a doubt. A lookup is answered by what it is to find
+    (holder=Jane; balance=12.50), (missing) or (failed), or asked for real with --lookups.
 
     Exit status 1 if a script has too few answers or too many.
     """
     from ivr.cli.rehearse import run_rehearsal
+    from ivr.config import load_settings
 
+    settings = load_settings(config) if lookups else None
     variables = {}
     for given in variable or ():
         name, equals, value = given.partition("=")
         if not equals:
             raise ConfigError(f"--variable: {given} has no value; write NAME=VALUE")
         variables[name] = value
-    raise typer.Exit(run_rehearsal(flow, variables, script))
+    raise typer.Exit(run_rehearsal(flow, variables, script, settings))
 
 
 @app.command()

@@ -4,6 +4,7 @@ from ivr.config.loading import CONFIG_VARIABLE, known_keys, load_settings
 from ivr.config.settings import (
     ApiSettings,
     LogSettings,
+    LookupSettings,
     PromptSettings,
     RecognizerSettings,
     RecordSettings,
@@ -17,6 +18,7 @@ __all__ = [
     "CONFIG_VARIABLE",
     "ApiSettings",
     "LogSettings",
+    "LookupSettings",
     "PromptSettings",
     "RecognizerSettings",
     "RecordSettings",

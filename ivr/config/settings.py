@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ENV_PREFIX: Final = "IVR_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+_HOST: Final = r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$"
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -227,6 +229,28 @@ class WebhookSettings(_Section):
     )
 
 
+class LookupSettings(_Section):
+    """What the lookups of flows may ask."""
+
+    allowed_hosts: list[Annotated[str, Field(pattern=_HOST)]] = Field(
+        default=[],
+        description="Hosts that may be asked by HTTP, with a port (api.example.com:8443) or for "
+        "every port; empty: none.",
+    )
+    private_addresses: bool = Field(
+        default=False,
+        description="Whether the names among them may stand for addresses inside the own network. "
+        "An address in the list stands for itself.",
+    )
+    tokens: dict[str, SecretStr] = Field(
+        default={},
+        description="Bearer tokens by host: {api.example.com: TOKEN}; sent as Authorization.",
+    )
+    max_response_bytes: int = Field(
+        default=262_144, ge=1024, le=16_777_216, description="Longest answer, bytes."
+    )
+
+
 class LogSettings(_Section):
     """What is logged, and how."""
 
@@ -269,6 +293,7 @@ class Settings(BaseSettings):
     webhook: WebhookSettings = Field(
         default=WebhookSettings(), description="Results on their way out."
     )
+    lookups: LookupSettings = Field(default=LookupSettings(), description="What flows may look up.")
     log: LogSettings = Field(default=LogSettings(), description="Logging.")
 
     @field_validator("server")

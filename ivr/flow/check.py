@@ -26,6 +26,7 @@ from ivr.flow.model import (
     ConfirmStep,
     EndStep,
     Flow,
+    LookupStep,
     SetStep,
 )
 from ivr.flow.parts import Text
@@ -50,6 +51,8 @@ def check_flow(flow: Flow, source: Source) -> None:
             _check_asking(flow, name, step, source)
         if isinstance(step, SetStep):
             _check_setting(flow, name, step, source)
+        if isinstance(step, LookupStep):
+            _check_results(flow, name, step, source)
         if isinstance(step, BranchStep):
             _check_numbers(flow, name, step, source)
     ways = list(edges(flow))
@@ -126,13 +129,22 @@ def _check_setting(flow: Flow, name: str, step: SetStep, source: Source) -> None
                 here, f"{' and '.join(capturers)} captures it as well; rename one of the variables"
             )
         for spoken in names(parse_template(text)):
-            kept = {capture.kept for capture in flow.captures(spoken)} - {"plain"}
+            kept = flow.kept(spoken) - {"plain"}
             if kept:
                 raise source.error(
                     here,
                     f'"{spoken}" is kept {min(kept)} and a copy of it would be kept plain; leave '
                     "it out of this text",
                 )
+
+
+def _check_results(flow: Flow, name: str, step: LookupStep, source: Source) -> None:
+    for variable in step.results:
+        if capturers := flow.capturers(variable):
+            raise source.error(
+                ("steps", name, "results", variable),
+                f"{' and '.join(capturers)} captures it as well; rename one of the variables",
+            )
 
 
 def _check_numbers(flow: Flow, name: str, step: BranchStep, source: Source) -> None:
@@ -206,15 +218,25 @@ def _check_values(flow: Flow, ways: list[Edge], source: Source) -> None:
                     place == ("unclear",) and variable in UNCLEAR_PLACES
                 ):
                     raise source.error(("steps", name, *place), _absent(flow, variable))
+        if isinstance(step, LookupStep):
+            for variable in step.lookup.variables():
+                if variable not in certain[name]:
+                    raise source.error(("steps", name, "lookup"), _absent(flow, variable))
         if isinstance(step, SetStep):
-            known = certain[name]
-            for variable, said in step.set.items():
-                for spoken in names(parse_template(said)):
-                    if spoken not in known:
-                        raise source.error(("steps", name, "set", variable), _absent(flow, spoken))
-                known |= {variable}
+            _check_copied(flow, name, step, certain[name], source)
         if isinstance(step, BranchStep):
             _check_tested(flow, name, step, certain[name], source)
+
+
+def _check_copied(
+    flow: Flow, name: str, step: SetStep, known: frozenset[str], source: Source
+) -> None:
+    """What a set step's texts speak has a value, if only by the text before."""
+    for variable, said in step.set.items():
+        for spoken in names(parse_template(said)):
+            if spoken not in known:
+                raise source.error(("steps", name, "set", variable), _absent(flow, spoken))
+        known |= {variable}
 
 
 def _check_tested(
@@ -247,6 +269,11 @@ def _absent(flow: Flow, variable: str) -> str:
         return (
             f'"{variable}" has no value yet on some way to this step; capture it before on every '
             "way, or do not speak it here"
+        )
+    if flow.lookers(variable):
+        return (
+            f'"{variable}" has no value yet on some way to this step; look it up before on every '
+            'way, or give it a text under "variables:"'
         )
     if flow.setters(variable):
         return (
@@ -286,6 +313,9 @@ def _after(flow: Flow, way: Edge, before: frozenset[str]) -> frozenset[str]:
         return before - {step.confirm}
     if isinstance(step, SetStep):
         return before.union(step.set)
+    if isinstance(step, LookupStep):
+        results = frozenset(step.results)
+        return before | results if key == "found" else before - (results - flow.variables.keys())
     if isinstance(step, BranchStep):
         taken = way.path[1] if key == "branch" else None
         for index, case in enumerate(step.branch):

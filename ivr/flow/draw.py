@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from ivr.flow.branch import bounds
 from ivr.flow.graph import Edge, edges
+from ivr.flow.lookup import CallSource, CsvSource, HttpSource, SqlSource
 from ivr.flow.model import (
     BranchStep,
     CaptureStep,
@@ -21,6 +23,7 @@ from ivr.flow.model import (
     ConfirmStep,
     EndStep,
     Flow,
+    LookupStep,
     MenuStep,
     SetStep,
     Step,
@@ -30,7 +33,7 @@ from ivr.grammar.lists import unpinned
 
 _LONGEST: Final = 44  # characters of a text in a drawing
 _SIGNS: Final = {"above": ">", "below": "<", "at_least": ">=", "at_most": "<="}
-_ASIDE: Final = ("on_failure", "on_operator")
+_ASIDE: Final = ("on_failure", "on_operator", "failed")
 
 
 class Node(NamedTuple):
@@ -99,6 +102,7 @@ _SHAPES: Final = {
     "capture": ("[/", "/]"),
     "confirm": ("{{", "}}"),
     "menu": ("{{", "}}"),
+    "lookup": ("[(", ")]"),
     "set": ("[[", "]]"),
     "branch": ("{", "}"),
     "subflow": ("[[", "]]"),
@@ -131,6 +135,9 @@ def _node(name: str, step: Step) -> Node:  # noqa: PLR0911 - one line a kind
         return Node(name, "confirm", (_short(step.prompt.text),))
     if isinstance(step, MenuStep):
         return Node(name, "menu", (_short(step.prompt.text),))
+    if isinstance(step, LookupStep):
+        results = (f"gives {', '.join(step.results)}",) if step.results else ()
+        return Node(name, "lookup", tuple(map(_short, (_source_text(step), *results))))
     if isinstance(step, SetStep):
         return Node(name, "set", tuple(_short(f"{key} = {text}") for key, text in step.set.items()))
     if isinstance(step, BranchStep):
@@ -154,6 +161,19 @@ def _label(edge: Edge) -> str:
     return {"next": "", "on_failure": "failure", "on_operator": "operator"}.get(
         str(key), str(key).removeprefix("on_")
     )
+
+
+def _source_text(step: LookupStep) -> str:
+    """Whom a lookup asks, in one line."""
+    match step.lookup:
+        case HttpSource(http=url, method=method):
+            return f"{method} {url}"
+        case SqlSource(sql=sql, database=database):
+            return f"{database}: {sql}"
+        case CsvSource(csv=file):
+            return Path(file).name
+        case CallSource(call=entry_point):
+            return f"{entry_point}()"
 
 
 def case_text(case: Case) -> str:

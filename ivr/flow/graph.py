@@ -15,6 +15,7 @@ from ivr.flow.model import (
     CaptureStep,
     ConfirmStep,
     Flow,
+    LookupStep,
     MenuStep,
     SayStep,
     SetStep,
@@ -47,6 +48,10 @@ def edges(flow: Flow) -> Iterator[Edge]:
         if isinstance(step, MenuStep):
             for choice, target in step.menu.items():
                 yield Edge(name, target, ("menu", choice))
+        if isinstance(step, LookupStep):
+            yield Edge(name, step.found, ("found",))
+            yield Edge(name, step.after_missing, ("missing",))
+            yield Edge(name, step.failed, ("failed",))
         if isinstance(step, BranchStep):
             for index, case in enumerate(step.branch):
                 yield Edge(name, case.next, ("branch", index, "next"))

@@ -39,22 +39,24 @@ from ivr.flow.model import (
     ConfirmStep,
     EndStep,
     Flow,
+    LookupStep,
     MenuStep,
     SayStep,
     SetStep,
     SubflowStep,
 )
 from ivr.flow.parts import Listening, Text
+from ivr.flow.request import Answer, LookupCause, longest_s, request_of
 from ivr.flow.saying import made_of, recording_name
 from ivr.flow.source import Path
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
-from ivr.flow.turn import Collect, End, Prompt, Turn
+from ivr.flow.turn import Collect, End, Lookup, Prompt, Turn
 from ivr.flow.variables import Variables
 from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, Unclear
 
-__all__ = ["Collect", "Dialogue", "End", "Prompt", "Turn"]
+__all__ = ["Collect", "Dialogue", "End", "Lookup", "Prompt", "Turn"]
 
 GAVE_UP: Final = "gave_up"
 HANGUP: Final = "hangup"
@@ -103,7 +105,7 @@ class Dialogue:
             step.capture
             for step in flow.steps.values()
             if isinstance(step, CaptureStep) and step.sensitive
-        )
+        ).union(*(step.sensitive for step in flow.steps.values() if isinstance(step, LookupStep)))
 
     @property
     def step(self) -> str | None:
@@ -152,6 +154,20 @@ class Dialogue:
         if isinstance(step, MenuStep):
             return self._chosen(self._step, step, result)
         return self._confirmed(self._step, step, result)
+
+    def looked_up(self, answer: Answer) -> Turn:
+        """Take what a lookup came to, give the next turn.
+
+        Raises:
+            StateError: no lookup is waited for.
+        """
+        step = self._flow.steps[self._step or self._flow.start]
+        if self._step is None or not isinstance(step, LookupStep):
+            raise StateError("the dialogue waits for no lookup")
+        if answer.cause is LookupCause.MISSING:
+            return self._enter(step.after_missing)
+        found = answer.cause is LookupCause.FOUND and self._variables.look_up(step, answer.data)
+        return self._enter(step.found if found else step.failed)
 
     def _captured(self, name: str, step: CaptureStep, result: Collected) -> Turn:
         if result.value is None:
@@ -231,7 +247,13 @@ class Dialogue:
         while not isinstance(step, AskStep | EndStep):
             if isinstance(step, SayStep):
                 prompts.append(self._prompt(name, ("say",), step.say))
-            name = self._pass(name, step)
+            if isinstance(step, LookupStep):
+                if (lookup := self._look_up(name, step)) is not None:
+                    said = () if step.say is None else (self._prompt(name, ("say",), step.say),)
+                    return Turn((*prompts, *said), lookup=lookup)
+                name = step.failed
+            else:
+                name = self._pass(name, step)
             step = self._flow.steps[name]
         self._step = name
         if isinstance(step, EndStep):
@@ -246,6 +268,15 @@ class Dialogue:
             self._refused_values.pop(name, None)
             self._heard.pop(name, None)
         return self._ask(name, step, cause, tuple(prompts))
+
+    def _look_up(self, name: str, step: LookupStep) -> Lookup | None:
+        """What to ask; None where that cannot be asked with these values."""
+        self._variables.forget_results(step)
+        self._step = name
+        request = request_of(step.lookup, self._variables.values)
+        return (
+            None if request is None else Lookup(name, request, longest_s(step.lookup), step.results)
+        )
 
     def _pass(self, name: str, step: SayStep | SetStep | BranchStep | SubflowStep) -> str:
         """Do what a step does that asks nothing; the step that follows."""

@@ -15,8 +15,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ivr.errors import FlowError
-from ivr.flow.model import KIND, KINDS, BranchStep, Case, Flow, kinds
-from ivr.flow.parts import Listening, Model, Text
+from ivr.flow.lookup import SOURCES, source_kinds
+from ivr.flow.model import KINDS, BranchStep, Case, Flow, kinds
+from ivr.flow.parts import KIND, Listening, Model, Text
 from ivr.flow.source import Path, Source
 
 
@@ -40,7 +41,7 @@ def _locate(location: tuple[str | int, ...]) -> tuple[Path, type[Model]]:
     path: list[str | int] = []
     for part in location:
         if isinstance(part, str) and part.endswith(KIND):
-            model = KINDS[part.removesuffix(KIND)]
+            model = {**KINDS, **SOURCES}[part.removesuffix(KIND)]
         elif part == "[key]":  # pydantic's mark for a mistake in the key itself
             continue
         else:
@@ -85,8 +86,16 @@ def _message(details: Mapping[str, Any], path: Path, model: type[Model]) -> str:
     if kind == "missing":
         return f'is missing; add "{key}: ...", {_meaning(key, model)}'
     if kind == "union_tag_not_found":
-        return f"both {' and '.join(kinds(details['input']))}; make two steps of it"
+        return _two_kinds(details["input"], in_lookup=key == "lookup")
     return _wrong_value(details, key, model)
+
+
+def _two_kinds(data: object, *, in_lookup: bool) -> str:
+    if not in_lookup:
+        return f"both {' and '.join(kinds(data))}; make two steps of it"
+    if found := source_kinds(data):
+        return f"both {' and '.join(found)}; ask one of them"
+    return f"names no source; write one of {', '.join(SOURCES)} in it"
 
 
 def _wrong_value(details: Mapping[str, Any], key: str, model: type[Model]) -> str:

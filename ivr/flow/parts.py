@@ -7,9 +7,10 @@ with those words. The names of the timers are those of VoiceXML 2.x, appendix D.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,6 +24,8 @@ from pydantic_core import CoreSchema
 
 from ivr.flow.text import NAME, names, parse_template
 
+KIND: Final = " step"  # ends the tags of the unions, so that they cannot be mistaken for keys
+
 Name = Annotated[
     str,
     Field(
@@ -30,6 +33,14 @@ Name = Annotated[
         description="A name: small letters, digits and underscores, beginning with a letter.",
     ),
 ]
+
+
+def _check_template(value: str) -> str:
+    parse_template(value)
+    return value
+
+
+Template = Annotated[str, AfterValidator(_check_template)]
 
 
 class Model(BaseModel):

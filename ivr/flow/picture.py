@@ -19,6 +19,7 @@ _LOOKS: Final = {
     "capture": ("#dbeafe", 4),
     "confirm": ("#dcfce7", 14),
     "menu": ("#fef3c7", 14),
+    "lookup": ("#e0e7ff", 4),
     "set": ("#f3e8ff", 0),
     "branch": ("#ffedd5", 14),
     "subflow": ("#cffafe", 0),

@@ -21,6 +21,7 @@ from ivr.flow.model import (
     ConfirmStep,
     EndStep,
     Flow,
+    LookupStep,
     MenuStep,
     SayStep,
     SetStep,
@@ -31,7 +32,10 @@ from ivr.flow.parts import Text
 from ivr.flow.source import Source
 from ivr.flow.text import rename
 
-_STEP_KEYS = ("next", "yes", "no", "on_ambiguous", "on_failure", "otherwise")
+_STEP_KEYS = (
+    *("next", "yes", "no", "on_ambiguous", "on_failure", "otherwise"),
+    *("found", "missing", "failed"),
+)
 _VARIABLE_KEYS = ("capture", "confirm")
 
 
@@ -152,6 +156,10 @@ class _Inside:
         changes.update(self._texts(here))
         if isinstance(step, MenuStep):
             changes["menu"] = {choice: self._under(to) for choice, to in step.menu.items()}
+        if isinstance(step, LookupStep):
+            changes["lookup"] = step.lookup.renamed(self._variables)
+            changes["results"] = {self._variables[n]: at for n, at in step.results.items()}
+            changes["sensitive"] = [self._variables[name] for name in step.sensitive]
         if isinstance(step, SetStep):
             changes["set"] = {
                 self._variables[name]: rename(text, self._variables)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ivr.flow.request import Request
 from ivr.recognition import InputMode, Unclear
 
 
@@ -105,9 +107,26 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask another system, while the prompts are said.
+
+    Attributes:
+        request: what to ask.
+        longest_s: the longest that the answer can take.
+        results: the variables that it gives, and where in the answer each is found.
+    """
+
+    step: str
+    request: Request
+    longest_s: float
+    results: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """Say the prompts in order, then collect or end: exactly one of the two is there."""
+    """Say the prompts in order, then collect, look up or end: exactly one of them is there."""
 
     prompts: tuple[Prompt, ...]
     collect: Collect | None = None
+    lookup: Lookup | None = None
     end: End | None = None

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from ivr.errors import ConfigError
-from ivr.flow.model import ConfirmStep, Flow
+from ivr.flow.model import ConfirmStep, Flow, LookupStep
+from ivr.flow.request import read_results
 from ivr.flow.text import fill, names, parse_template
 
 LONGEST_VALUE: Final = 1000  # characters; a text that takes in itself would double round by round
@@ -39,8 +40,8 @@ class Variables:
                 raise ConfigError(
                     f'flow {flow.flow} has no variable "{name}"; declare it under "variables:"'
                 )
-        self._values = {name: text for name, text in flow.variables.items() if text is not None}
-        self._values.update(given)
+        self._declared = {n: text for n, text in flow.variables.items() if text is not None}
+        self._values = {**self._declared, **given}
         for name in flow.variables:
             if name not in self._values:
                 raise ConfigError(
@@ -88,6 +89,35 @@ class Variables:
         self._copied[name] = made_of
         self._constants.discard(name)
         (self._impersonal.add if impersonal else self._impersonal.discard)(name)
+
+    def forget_results(self, step: LookupStep) -> None:
+        """A lookup begins: what an earlier one found is no longer known."""
+        for name in step.results:
+            self.drop(name)
+            self._copied.pop(name, None)
+            if (text := self._declared.get(name)) is not None:
+                self._values[name] = text
+                self._constants.add(name)
+                self._impersonal.add(name)
+
+    def look_up(self, step: LookupStep, data: Any) -> bool:
+        """Take what a lookup found; False, and nothing taken, where it is of another shape."""
+        found = read_results(data, step.results, self._declared)
+        if found is None:
+            return False
+        made_of = {
+            name: self._values[name]
+            for name in step.lookup.variables()
+            if name in self._confirmable
+        }
+        for name in step.lookup.variables():
+            made_of.update(self._copied.get(name, {}))
+        for name, text in found.items():
+            self._values[name] = text
+            self._copied[name] = made_of
+            self._constants.discard(name)
+            self._impersonal.discard(name)
+        return True
 
     def is_personal(self, spoken: tuple[str, ...]) -> bool:
         """Whether a text that speaks these variables holds what the caller or the call gave."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ivr.actions import CallSettings
 from ivr.config import Settings
+from ivr.lookups.service import Lookups
 from ivr.records.keys import KeyStore
 from ivr.records.store import CallStore
 from ivr.server.access import set_up_access
@@ -66,12 +67,14 @@ def create_app(
         store=store,
         counters=counters,
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
+        lookups=Lookups(settings.lookups),
     )
     set_up_problems(app)
     set_up_access(app, KeyStore(store.database), counters)
     app[UPLOADS] = Uploads(settings.api)
     set_up_decoder(app, settings.api.decoders)
     app.cleanup_ctx.append(_stop_speech)
+    app.cleanup_ctx.append(_stop_lookups)
     app.add_routes(
         [
             web.post("/voice", answer_voice),
@@ -90,3 +93,8 @@ def create_app(
 async def _stop_speech(app: web.Application) -> AsyncIterator[None]:
     yield
     app[CONTEXT].speech.close()
+
+
+async def _stop_lookups(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[CONTEXT].lookups.close()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ivr.actions import CallSettings
 from ivr.asr.queue import Urgency
 from ivr.config import Settings
+from ivr.lookups.service import Lookups
 from ivr.recognition import Recognition
 from ivr.records.store import CallStore
 from ivr.server.counters import Counters
@@ -72,6 +73,7 @@ class Context:
     store: CallStore
     counters: Counters
     tokens: CallTokens
+    lookups: Lookups
     streams: set[LiveStream] = field(default_factory=set)
     draining: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)

@@ -27,6 +27,7 @@ from typing import Final
 from ivr.config import Settings
 from ivr.errors import ConfigError, FlowError, IvrError
 from ivr.flow.schema import Flow, load_flow
+from ivr.lookups.service import Lookups
 from ivr.records.protection import Keyring
 from ivr.server.journal import Keeping
 
@@ -160,6 +161,7 @@ class FlowFiles:
         self._default = settings.flow
         self._folder = settings.flows_dir
         self._warm = warm
+        self._lookups = Lookups(settings.lookups)  # asks nothing: it knows what may be asked
         self._read: dict[Path, Served] = {}
         self._files: frozenset[Path] = frozenset()
         self._broken: dict[str, str] = {}
@@ -171,7 +173,7 @@ class FlowFiles:
 
         Raises:
             FlowError: a flow is wrong, or two have one name.
-            ConfigError: the folder is none, or a flow wants what is not configured.
+            ConfigError: the folder is none, or a flow wants what is not configured or allowed.
             AudioError: a recording cannot be decoded.
         """
         if self._folder is not None and not self._folder.is_dir():
@@ -230,6 +232,7 @@ class FlowFiles:
         before = self._read.get(path)
         if before is not None and before.version == _version(flow):
             return before
+        self._lookups.check(flow)
         served = Served.of(flow, self._keyring, path)
         self._warm(flow)
         return served

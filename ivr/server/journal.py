@@ -73,8 +73,7 @@ class Keeping:
         for step in captures.values():
             keyring.check(step.kept)
         self._variables = {
-            variable: strictest(s.kept for s in captures.values() if s.capture == variable)
-            for variable in {step.capture for step in captures.values()}
+            variable: strictest(flow.kept(variable)) for variable in flow.all_variables()
         }
         self._steps = {name: step.kept for name, step in captures.items()}
         for name, asked in flow.steps.items():

@@ -28,7 +28,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
-from ivr.actions import Action, Clear, Hangup, Play, Recognize
+from ivr.actions import Action, Clear, Hangup, LookUp, Play, Recognize
 from ivr.asr.queue import Urgency
 from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
@@ -339,6 +339,8 @@ class MediaStream:
                     self._outbox.clear()
                 case Recognize():
                     self._recognize(action)
+                case LookUp():
+                    self._spawn(self._look_up(action))
                 case Hangup(reason=reason):
                     self._outbox.hangup(reason)
         self._store_turns()
@@ -387,6 +389,16 @@ class MediaStream:
         self._context.counters.add("failures", cause)
         _log.error(cause, call_id=self.call_id, provisional=action.provisional)
         return None
+
+    async def _look_up(self, action: LookUp) -> None:
+        answer = await self._context.lookups.look_up(action.request)
+        self._context.counters.add("lookups", answer.reason or answer.cause)
+        if answer.reason:
+            _log.warning(
+                "lookup_failed", call_id=self.call_id, step=action.step, reason=answer.reason
+            )
+        if self._call is not None and self._ending is None:
+            self._perform(self._call.looked_up(action.lookup_id, answer))
 
     # -- the clock ------------------------------------------------------------------------------
 
