@@ -1,7 +1,8 @@
-# make demo   install into .venv and place simulated calls through a real server
-# make test   install the test extras and run the tests
-# make check  format, lint, types, tests with branch coverage
-# make bench  time each stage of the path (nothing else should run meanwhile)
+# make demo     install into .venv and place simulated calls through a real server
+# make test     install the test extras and run the tests
+# make browser  install the Chromium that the console's tests drive, if it is not there
+# make check    format, lint, types, tests with branch coverage
+# make bench    time each stage of the path (nothing else should run meanwhile)
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 STEP := @printf '\033[1m==>\033[0m %s\n'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test browser check bench clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -38,6 +39,13 @@ demo: $(VENV)/.base
 test: $(VENV)/.test
 	$(STEP) "running the tests"
 	@$(BIN)/python -m pytest -q
+
+# Playwright's package has no browser; its tests skip themselves where the system has none.
+browser:
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; \
+	else echo "install Chromium by your system's packages, e.g. sudo apt-get install chromium"; fi
 
 check: $(VENV)/.test
 	@$(BIN)/ruff format --check .

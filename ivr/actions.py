@@ -94,6 +94,9 @@ class TurnRecord:
         decided_ms: when the answer was taken.
         ignored_keys: how many keys answered nothing: pressed at a question without keys, or in one
             go with the number before and ahead of a question that takes no such keys.
+        endpointing: what the endpointer decided of the caller's speech, and when: ``started``,
+            ``paused``, ``resumed``, ``ended``.
+        word_ms: start and end of each of the answer's words; empty where that is not known.
     """
 
     step: str
@@ -105,3 +108,5 @@ class TurnRecord:
     decided_ms: int | None = None
     ignored_keys: int = 0
     result: str | None = None
+    endpointing: tuple[tuple[str, int], ...] = ()
+    word_ms: tuple[tuple[int, int], ...] = ()

@@ -92,6 +92,20 @@ class Call:
         """Stream time: milliseconds of audio received and processed."""
         return self._clock // SAMPLES_PER_MS
 
+    @property
+    def question(self) -> str | None:
+        """The step whose question is open; None between two, and at the end."""
+        return self._collection.collect.step if self._collection is not None else None
+
+    @property
+    def state(self) -> str:
+        """Where in the picture above the call is; else ``looking-up``, or ``leaving`` at the end."""
+        if self._collection is None:
+            return "leaving" if self._errand is None else "looking-up"
+        if self._collection.listens and self._endpointer.in_speech:
+            return "pausing" if self._collection.paused else "speaking"
+        return "prompting" if self._collection.prompting else "waiting"
+
     # -- what happened ------------------------------------------------------------------------
 
     def receive(self, event: wire.Event) -> list[Action]:  # noqa: PLR0911 - one a kind of event
@@ -205,6 +219,7 @@ class Call:
             return []
         actions: list[Action] = []
         for event in events:
+            collection.note(event.decision, event.at_sample, getattr(event, "start_sample", None))
             match event:
                 case SpeechStarted():
                     collection.speaks(self._clock)
@@ -376,6 +391,7 @@ class Call:
         asked: list[Action] = []
         unheard = collection.listens and collection.unheard
         for event in self._endpointer.finish():
+            collection.note(event.decision, event.at_sample, getattr(event, "start_sample", None))
             if unheard and isinstance(event, UtteranceEnded):
                 asked += self._ask_recognizer(collection, event.samples, provisional=False)
         collection.close_speech()

@@ -39,6 +39,7 @@ STAR: Final = "*"
 # known 60 to 240 ms after the voice, a digit lasts some 400 ms.
 _FIRST_LOOK: Final = 200 * SAMPLES_PER_MS
 _NEXT_LOOK: Final = 400 * SAMPLES_PER_MS
+_MOST_NOTED: Final = 200  # decisions of the endpointer in the record of one answer
 
 
 @dataclass(repr=False)  # it would hold the caller's number
@@ -68,6 +69,9 @@ class Collection:
         in_passing: the recognition under way is of a caller who has not paused: it tells whether
             words are said, not which answer.
         look_at: when to look at speech in passing; None in a pause.
+        paused: the caller is silent within an utterance.
+        utterance_from: where the samples of the last utterance begin.
+        noted: what the endpointer decided and when, for the record.
     """
 
     collect: Collect
@@ -91,6 +95,9 @@ class Collection:
     patience: Patience = field(default_factory=Patience)
     in_passing: bool = False
     look_at: int | None = None
+    paused: bool = False
+    utterance_from: int | None = None
+    noted: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def asked(self) -> Asked:
@@ -127,6 +134,14 @@ class Collection:
         self.requested_at = clock
         self.in_passing = False
         self.patience.asked(utterance_id, clock)
+
+    def note(self, decision: str, at: int, start: int | None) -> None:
+        """Notes a decision of the endpointer, and where the utterance begins if it says so."""
+        if start is not None:
+            self.utterance_from = start
+        self.paused = decision == "paused"
+        if len(self.noted) < _MOST_NOTED:
+            self.noted.append((decision, at // SAMPLES_PER_MS))
 
     def forget_speech(self) -> None:
         """What was recognised, or is being, is worthless: the caller went on."""
@@ -332,7 +347,18 @@ class Collection:
             speech_end_ms=self.last_input_at // SAMPLES_PER_MS if answered else None,
             decided_ms=clock // SAMPLES_PER_MS,
             ignored_keys=self.ignored_keys,
+            endpointing=tuple(self.noted),
+            word_ms=self._word_ms(collected),
         )
+
+    def _word_ms(self, collected: Collected) -> tuple[tuple[int, int], ...]:
+        """When each word of the answer was said; empty where that is not known."""
+        if self.heard is None or self.utterance_from is None:
+            return ()
+        words, offset = self.heard.best.words, self.utterance_from // SAMPLES_PER_MS
+        if len(words) != len(collected.words.split()):
+            return ()  # some of it was keyed
+        return tuple((offset + word.start_ms, offset + word.end_ms) for word in words)
 
 
 def shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 All positions are integer samples at 8 kHz since the endpointer's `reset()`. `at_sample` is the
 moment of the decision, always the end of a frame: stream time, the call's only clock. Events that
-carry audio compare by identity; compare their fields instead.
+carry audio compare by identity; compare their fields instead. `decision` is the event's name in the
+call record.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class SpeechStarted:
         at_sample: when it was decided; 100 to 200 ms after the sound began.
     """
 
+    decision: ClassVar[str] = "started"
     start_sample: int
     at_sample: int
 
@@ -42,6 +44,7 @@ class SpeechPaused:
         short: it is the first of the two.
     """
 
+    decision: ClassVar[str] = "paused"
     speech_end_sample: int
     at_sample: int
     samples: NDArray[np.int16]
@@ -56,6 +59,7 @@ class SpeechResumed:
         at_sample: when it was decided.
     """
 
+    decision: ClassVar[str] = "resumed"
     at_sample: int
 
 
@@ -72,6 +76,7 @@ class UtteranceEnded:
         too_long: it was cut off at `max_speech_ms`; the caller may still be speaking.
     """
 
+    decision: ClassVar[str] = "ended"
     start_sample: int
     speech_end_sample: int
     at_sample: int

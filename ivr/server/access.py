@@ -111,14 +111,26 @@ class Access:
             key = (await self._known()).get(key_id)
         if key is None or not key.matches(secret):
             raise self._refuse("bad_api_key", "no such key; ivr keys list shows those there are")
-        state = key.state(utc(0.0))
-        if state != "active":
-            raise self._refuse(f"{state}_api_key", f"the key is {state}; ask for another")
+        self._refuse_over(key)
         count, _ = self._uses.get(key_id, (0, ""))
         self._uses[key_id] = (count + 1, utc(0.0))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_later())
-        return Principal(key_id, key.name, key.scopes, key.owner, key.own_calls_only)
+        return _principal(key)
+
+    async def renew(self, request: web.Request, principal: Principal) -> Principal:
+        """Someone who was identified before, as their key is now.
+
+        Raises:
+            Problem: 401, the key is gone or over, or keys exist by now; 403 and 503 as above.
+        """
+        if principal.key_id is None:
+            return await self.identify_stranger(request)
+        key = (await self._known()).get(principal.key_id)
+        if key is None:
+            raise self._refuse("bad_api_key", "the key is gone; ask for another")
+        self._refuse_over(key)
+        return _principal(key)
 
     async def identify_stranger(self, request: web.Request) -> Principal:
         """Who asks without a key.
@@ -201,6 +213,12 @@ class Access:
 
     # -- refusals -------------------------------------------------------------------------------
 
+    def _refuse_over(self, key: ApiKey) -> None:
+        """Refuse a key that is expired or revoked."""
+        state = key.state(utc(0.0))
+        if state != "active":
+            raise self._refuse(f"{state}_api_key", f"the key is {state}; ask for another")
+
     def _refuse(self, reason: str, detail: str) -> Problem:
         self._counters.add("refusals", reason)
         name = reason.replace("_", "-")
@@ -244,6 +262,10 @@ async def authorize(request: web.Request, scope: str) -> Principal:
             scope=scope,
         )
     return principal
+
+
+def _principal(key: ApiKey) -> Principal:
+    return Principal(key.key_id, key.name, key.scopes, key.owner, key.own_calls_only)
 
 
 def _shown_key(request: web.Request) -> str | None:

@@ -17,6 +17,7 @@ from ivr.server.access import set_up_access
 from ivr.server.api.calls import get_call, list_calls
 from ivr.server.api.transcribe import expect_upload, post_transcribe
 from ivr.server.api.uploads import UPLOADS, Uploads
+from ivr.server.console_routes import add_console
 from ivr.server.context import CONTEXT, Context, Recognizer
 from ivr.server.counters import Counters
 from ivr.server.decoding import set_up_decoder
@@ -87,6 +88,7 @@ def create_app(
             web.get("/metrics", metrics),
         ]
     )
+    add_console(app)
     return app
 
 

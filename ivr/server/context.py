@@ -18,6 +18,7 @@ from ivr.recognition import Recognition
 from ivr.records.store import CallStore
 from ivr.server.counters import Counters
 from ivr.server.flows import Flows
+from ivr.server.live import Hub
 from ivr.server.speech import Speech
 from ivr.server.tokens import CallTokens
 
@@ -74,6 +75,7 @@ class Context:
     counters: Counters
     tokens: CallTokens
     lookups: Lookups
+    hub: Hub = field(default_factory=Hub)
     streams: set[LiveStream] = field(default_factory=set)
     draining: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)

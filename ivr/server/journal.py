@@ -80,6 +80,15 @@ class Keeping:
             if isinstance(asked, ConfirmStep):  # a correction says digits of the value
                 self._steps[name] = self._variables.get(asked.confirm, "plain")
 
+    @property
+    def plain(self) -> bool:
+        """Whether the flow lets everything be kept in clear."""
+        return all(kept == "plain" for kept in self._steps.values())
+
+    def is_plain(self, step: str) -> bool:
+        """Whether what is said at a step is kept in clear."""
+        return self._steps.get(step, "plain") == "plain"
+
     def of_turn(self, turn: TurnRecord) -> str:
         """How what was said in a turn is kept."""
         return self._steps.get(turn.step, "masked" if turn.sensitive else "plain")
@@ -131,18 +140,35 @@ class Journal:
         started: the stream's first event.
         keeping: how the flow keeps values.
         version: of the flow.
+        owner: of the API key that the call was placed with; ``None`` for one that came in.
     """
 
-    def __init__(self, started: StreamStarted, keeping: Keeping, version: str = "") -> None:
+    def __init__(
+        self,
+        started: StreamStarted,
+        keeping: Keeping,
+        version: str = "",
+        owner: str | None = None,
+    ) -> None:
         self.call_id = started.call_id
         self._keeping = keeping
         self._version = version
+        self.owner = owner
         self._stream_id = started.stream_id
-        self._record_id = uuid.uuid4().hex
-        self._started_at = _utc_now()
+        self.record_id = uuid.uuid4().hex
+        self.started_at = _utc_now()
         self._ended_at: str | None = None
         self._began_s = time.monotonic()
         self._duration_ms: int | None = None
+
+    def names(self, flow: str) -> dict[str, Any]:
+        """What the call is called, for those who watch it."""
+        return {
+            "call_id": self.call_id,
+            "record_id": self.record_id,
+            "started_at": self.started_at,
+            "flow": flow,
+        }
 
     def stop(self) -> None:
         """Note the time of the end."""
@@ -160,20 +186,21 @@ class Journal:
             refusals: how many messages were refused, by reason.
         """
         return {
-            "record_id": self._record_id,
+            "record_id": self.record_id,
             "call_id": self.call_id,
             "stream_id": self._stream_id,
             "provider": "twilio",
             "flow": self._keeping.flow,
             "flow_version": self._version,
-            "started_at": self._started_at,
+            "owner": self.owner,
+            "started_at": self.started_at,
             "ended_at": self._ended_at,
             "duration_ms": self._duration_ms,
             "status": "in-progress" if self._ended_at is None else "ended",
             "ending": ending.document() if ending is not None else None,
             "outcome": call.outcome,
-            "variables": self._keeping.variables(call, self._record_id),
-            "turns": [self._keeping.turn(turn, self._record_id) for turn in call.turns],
+            "variables": self._keeping.variables(call, self.record_id),
+            "turns": [self._keeping.turn(turn, self.record_id) for turn in call.turns],
             "refusals": dict(refusals),
         }
 

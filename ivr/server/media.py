@@ -33,6 +33,7 @@ from ivr.asr.queue import Urgency
 from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
 from ivr.providers.events import (
+    DtmfReceived,
     Event,
     MediaReceived,
     StreamConnected,
@@ -43,6 +44,7 @@ from ivr.providers.twilio import TwilioServer
 from ivr.recognition import Recognition
 from ivr.server.context import CONTEXT, Context
 from ivr.server.journal import Ending, Journal
+from ivr.server.live import LiveCall
 from ivr.server.outbox import Outbox
 from ivr.server.signature import is_signed
 from ivr.server.tokens import TokenVerdict
@@ -76,6 +78,11 @@ async def serve_media(request: web.Request) -> web.StreamResponse:
         context.counters.add("refusals", "bad_signature")
         _log.warning("upgrade_refused", reason="bad_signature")
         return web.Response(status=403, text="bad_signature")
+    return await pump_media(request, context)
+
+
+async def pump_media(request: web.Request, context: Context) -> web.StreamResponse:
+    """Take a media socket whose caller is known to be one, from upgrade to close."""
     refusal = context.stream_refusal()
     if refusal is not None:
         context.counters.add("refusals", refusal)
@@ -120,6 +127,7 @@ class MediaStream:
         )
         self._call: Call | None = None
         self._journal: Journal | None = None
+        self._live: LiveCall | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._provisional: asyncio.Task[None] | None = None
         self._refusals: Counter[str] = Counter()
@@ -198,6 +206,8 @@ class MediaStream:
             with contextlib.suppress(StateError):
                 self._call.receive(StreamStopped())
             self._journal.stop()
+            if self._live is not None:
+                self._live.end(self.document())
         self._context.counters.add("streams", ending.reason)
         await asyncio.gather(self._close(ending), self._keep(ending))
 
@@ -267,6 +277,7 @@ class MediaStream:
         elif isinstance(event, StreamConnected) or self._call is None:
             return
         else:
+            self._show(event)
             self._perform(self._call.receive(event))
             if isinstance(event, StreamStopped):
                 self._end(Ending("caller", "stop", WSCloseCode.OK))
@@ -284,12 +295,23 @@ class MediaStream:
             code = WSCloseCode.TRY_AGAIN_LATER if accepted else WSCloseCode.POLICY_VIOLATION
             self._end(Ending("server", refusal, code))
             return
-        self._journal = Journal(started, served.keeping, served.version)
+        self._journal = Journal(started, served.keeping, served.version, token.owner)
         self._call = Call(served.flow, self._context.call_settings)
+        names = self._journal.names(served.name)
+        self._live = LiveCall(self._context.hub, self._call, served.keeping, names, token.owner)
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
         self._spawn(self._store())
         self._spawn(self._say())
         self._perform(self._call.receive(started))
+
+    def _show(self, event: Event) -> None:
+        """Let those who watch see what came in."""
+        if self._live is None:
+            return
+        if isinstance(event, MediaReceived):
+            self._live.hear(event.payload)
+        elif isinstance(event, DtmfReceived):
+            self._live.key(event.digit)
 
     async def _store(self) -> None:
         # What a server that is killed leaves behind: a record that says the call never ended.
@@ -343,6 +365,8 @@ class MediaStream:
                     self._spawn(self._look_up(action))
                 case Hangup(reason=reason):
                     self._outbox.hangup(reason)
+        if self._live is not None:
+            self._live.acted(actions)
         self._store_turns()
 
     async def _say(self) -> None:
@@ -370,6 +394,8 @@ class MediaStream:
         recognition = await self._try_recognize(action)
         wall_ms = (self._loop.time() - began_s) * 1000
         if self._call is not None and self._ending is None:
+            if self._live is not None and recognition is not None:
+                self._live.recognized(recognition, wall_ms)
             self._perform(self._call.recognized(action.utterance_id, recognition, wall_ms))
 
     async def _try_recognize(self, action: Recognize) -> Recognition | None:

@@ -33,6 +33,7 @@ from ivr.recognition import Hypothesis, Recognition, Word
 from ivr.records.keys import KeyStore, new_key
 from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
+from ivr.server.access import ACCESS
 from ivr.server.app import create_app
 from ivr.server.context import CONTEXT, Context
 from ivr.server.flows import Flows
@@ -241,6 +242,23 @@ class Bench:
         """How often something was counted."""
         return self.context.counters.get(family, reason)
 
+    def forget_keys(self) -> None:
+        """Let the server read its keys again with the next request."""
+        access = self.runner.app[ACCESS]
+        access._read_at_s = access._tried_at_s = float("-inf")
+
+    async def revoke(self, key: str) -> None:
+        """Revoke a key, and let the server know."""
+        await KeyStore(self.context.store.database).revoke(key[:16])
+        self.forget_keys()
+
+    async def ended_document(self) -> dict[str, Any]:
+        """The newest stored record, once no call is under way."""
+        async with asyncio.timeout(10):
+            await self.context.idle.wait()
+        document: dict[str, Any] = (await self.context.store.list(1))[0]
+        return document
+
     async def post_voice(self, flow: str | None = None, **fields: str) -> aiohttp.ClientResponse:
         """Ask as the provider does when a call comes in."""
         query = {} if flow is None else {"flow": flow}
@@ -335,6 +353,51 @@ async def serving(
             await store.close()
 
 
+class Browser:
+    """A browser at the console: it keeps cookies, and its pages send what they should."""
+
+    def __init__(self, bench: Bench, client: aiohttp.ClientSession) -> None:
+        self.bench = bench
+        self.client = client
+        self.csrf = ""
+
+    async def get(self, path: str, **headers: str) -> aiohttp.ClientResponse:
+        """Ask for something under ``/console``."""
+        return await self.client.get(self.bench.url + "/console" + path, headers=headers)
+
+    async def post(self, path: str, body: object, **headers: str) -> aiohttp.ClientResponse:
+        """Post from a page of the console's; headers that are given win."""
+        sent = {"Origin": self.bench.url, "X-CSRF-Token": self.csrf, **headers}
+        url = self.bench.url + "/console" + path
+        return await self.client.post(url, json=body, headers=sent)
+
+    async def log_in(self, *scopes: str) -> dict[str, Any]:
+        """Log in with a new key of these scopes."""
+        headers = await self.bench.key(*scopes)
+        key = headers["Authorization"].removeprefix("Bearer ")
+        self.bench.forget_keys()
+        response = await self.post("/api/login", {"key": key})
+        assert response.status == 200, await response.text()
+        about: dict[str, Any] = await response.json()
+        self.csrf = about["csrf"]
+        return about
+
+    async def enter(self) -> dict[str, Any]:
+        """Take the session that this machine is given."""
+        response = await self.get("/api/session")
+        assert response.status == 200, await response.text()
+        about: dict[str, Any] = await response.json()
+        self.csrf = about["csrf"]
+        return about
+
+
+@asynccontextmanager
+async def browsing(bench: Bench) -> AsyncIterator[Browser]:
+    """A browser without a cookie yet."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+        yield Browser(bench, client)
+
+
 Scenario = Callable[[], Awaitable[None]]
 
 
@@ -356,6 +419,7 @@ class Kit:
     """What the tests of the server use; a fixture, since test modules do not import each other."""
 
     serving: Callable[..., Any] = serving
+    browsing: Callable[..., Any] = browsing
     run: Callable[[Scenario], None] = run_scenario
     heard: Callable[..., Recognition] = heard
     recognizer: type[FakeRecognizer] = FakeRecognizer
