@@ -99,7 +99,7 @@ class Call:
 
     @property
     def state(self) -> str:
-        """Where in the picture above the call is; else ``looking-up``, or ``leaving`` at the end."""
+        """Where in the picture above the call is, ``looking-up``, or ``leaving`` at the end."""
         if self._collection is None:
             return "leaving" if self._errand is None else "looking-up"
         if self._collection.listens and self._endpointer.in_speech:
