@@ -106,6 +106,13 @@ class Call:
             return "pausing" if self._collection.paused else "speaking"
         return "prompting" if self._collection.prompting else "waiting"
 
+    @property
+    def private(self) -> bool:
+        """Whether a sensitive answer is being given, of which nothing may be recorded."""
+        if self._collection is None:  # its last words may come while something is looked up
+            return self._errand is not None and bool(self.turns) and self.turns[-1].sensitive
+        return self._collection.collect.sensitive
+
     # -- what happened ------------------------------------------------------------------------
 
     def receive(self, event: wire.Event) -> list[Action]:  # noqa: PLR0911 - one a kind of event

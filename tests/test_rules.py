@@ -77,9 +77,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A script expects causes and modes of answers by the names that the server's record has.
     "simulate": {"providers", "audio", "recognition", "errors"},
-    "records": {"config", "errors"},
     # What flows ask of other systems.
     "lookups": {"flow", "config", "errors"},
+    # It turns the audio of recordings into WAV.
+    "records": {"audio", "config", "errors"},
     # It loads the flow, renders its prompts and encodes them for the wire.
     "server": {
         *("actions", "call", "asr", "providers", "records", "config", "errors"),

@@ -1,4 +1,4 @@
-"""The commands about call records: list, show, export, purge, migrate and retry.
+"""The commands about call records: list, show, export, audio, purge, migrate and retry.
 
 Rooms are imported inside the commands, as in `ivr.cli`, which takes these in.
 """
@@ -6,6 +6,7 @@ Rooms are imported inside the commands, as in `ivr.cli`, which takes these in.
 # ruff: noqa: PLC0415, PLR0917 - see above; a typer command's options are its arguments
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -111,11 +112,26 @@ def export(
 
 
 @app.command()
+def audio(
+    call: Annotated[str, typer.Argument(help="call_id, record_id, or id of a caller's message.")],
+    out: Annotated[Path, typer.Option(help="WAV file to write, in clear: delete it when done.")],
+    config: Config = None,
+) -> None:
+    """Write a call's recording as WAV: caller left, agent right, silence where it was paused.
+
+    Exit status 1 if there is none.
+    """
+    from ivr.records.command import run_audio
+
+    raise typer.Exit(run_audio(_settings(config), call, out))
+
+
+@app.command()
 def purge(
     older_than: Annotated[str, typer.Option("--older-than", help="Age: 30d, 12h, 90m, 4w.")],
     config: Config = None,
 ) -> None:
-    """Delete calls, their turns and their results that began longer ago than an age."""
+    """Delete calls, their turns, results and audio that began longer ago than an age."""
     from ivr.records.command import run_purge
 
     raise typer.Exit(run_purge(_settings(config), older_than))

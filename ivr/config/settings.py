@@ -185,6 +185,20 @@ class RecordSettings(_Section):
         "random bytes, with commas, newest first; the others still read what they wrote.",
     )
 
+    audio_dir: Path | None = Field(
+        default=Path("var/audio"),
+        description="Folder of call recordings, made by flows that record and encrypted with "
+        "records.keys; null records nothing.",
+    )
+
+    keep_audio_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after which a call's audio is deleted; null keeps it as long as the "
+        "call.",
+    )
+
     keep_days: int | None = Field(
         default=None,
         ge=1,

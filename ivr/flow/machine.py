@@ -47,7 +47,7 @@ from ivr.flow.model import (
 )
 from ivr.flow.parts import Listening, Text
 from ivr.flow.request import Answer, LookupCause, longest_s, request_of
-from ivr.flow.saying import made_of, recording_name
+from ivr.flow.saying import announced, made_of, recording_name
 from ivr.flow.source import Path
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
 from ivr.flow.turn import Collect, End, Lookup, Prompt, Turn
@@ -126,7 +126,8 @@ class Dialogue:
         """
         if self._step is not None:
             raise StateError("the dialogue has been started already")
-        return self._enter(self._flow.start)
+        turn = self._enter(self._flow.start)
+        return replace(turn, prompts=(*announced(self._flow), *turn.prompts))
 
     def collected(self, result: Collected) -> Turn:
         """Take how the listening ended, give the next turn.

@@ -65,6 +65,12 @@ class Flow(Model):
         " a line, or FILE.csv#COLUMN.",
     )
     defaults: Listening = Field(default=Listening(), description="How every step listens.")
+    record: bool = Field(
+        default=False, description="Calls are recorded, but for what is said in sensitive steps."
+    )
+    announcement: Text | None = Field(
+        default=None, description="What to say first, where calls are recorded."
+    )
     on_operator: Name | None = Field(
         default=None, description="The step to go to when the caller asks for the operator."
     )
@@ -88,6 +94,14 @@ class Flow(Model):
     def files(self) -> frozenset[Path]:
         """What it was read from: its file, those of the flows that it calls, its lists."""
         return self._files
+
+    @model_validator(mode="after")
+    def _check_announcement(self) -> Flow:
+        if self.announcement is not None and not self.record:
+            raise ValueError('an announcement says that calls are recorded; add "record: true"')
+        if self.announcement is not None and self.announcement.variables:
+            raise ValueError("an announcement speaks no value; leave out the {placeholder}")
+        return self
 
     def keep(self, directories: Iterable[Directory]) -> None:
         """Hold on to the values of the lists for as long as this flow is used."""

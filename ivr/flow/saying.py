@@ -41,7 +41,7 @@ def made_of(template: Template, values: Mapping[str, str], name: str) -> tuple[P
 
 def fixed_prompts(flow: Flow) -> tuple[Prompt, ...]:
     """Every prompt of a flow that is the same in each call, to be rendered before the first."""
-    return tuple(
+    fixed = [
         Prompt(
             fill(parse_template(text.text), {}),
             recording=text.recording or recording_name(name, place),
@@ -49,7 +49,16 @@ def fixed_prompts(flow: Flow) -> tuple[Prompt, ...]:
         for name, step in flow.steps.items()
         for place, text in texts(step)
         if not text.variables
-    )
+    ]
+    return (*announced(flow), *fixed)
+
+
+def announced(flow: Flow) -> tuple[Prompt, ...]:
+    """What a call is told first where it is recorded."""
+    if flow.announcement is None:
+        return ()
+    text = flow.announcement
+    return (Prompt(fill(parse_template(text.text), {}), text.recording or "announcement"),)
 
 
 def fixed_parts(flow: Flow) -> tuple[Prompt, ...]:

@@ -1,4 +1,4 @@
-"""``ivr records``: list, show, export, purge, migrate and retry, for people and for machines."""
+"""``ivr records``: list, show, export, audio, purge, migrate, retry, for people and machines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from ivr.errors import ConfigError
 from ivr.records.duration import parse_age
 from ivr.records.protection import Keyring
 from ivr.records.query import Reader, masked, revealed
+from ivr.records.recordings import NoRecordingError
 from ivr.records.rows import Document
 from ivr.records.selection import Filter
 from ivr.records.store import CallStore
@@ -97,6 +99,45 @@ def run_show(
         return 0 if found else 1
 
     return _run(settings, print_found)
+
+
+def run_audio(settings: RecordSettings, name: str, out: Path) -> int:
+    """Write the recording of a call as WAV, in clear.
+
+    Args:
+        settings: of the database, the folder of audio and the keys.
+        name: call_id, record_id, or recording_id of a message.
+        out: the file.
+
+    Returns:
+        The exit status: 0, or 1 where there is no recording.
+
+    Raises:
+        UnreadableError: its key is not configured, or it was altered.
+        ConfigError, RecordsUnavailableError: see `run_list`; or the file cannot be written.
+    """
+
+    async def write(reader: Reader) -> int:
+        found = await reader.find(name)
+        recording_id = found[0]["record_id"] if found else name
+        try:
+            audio = await reader.recordings.open(recording_id)
+        except NoRecordingError as error:
+            infos = await reader.recordings.of_call(recording_id)
+            why = f" ({infos[0].reason})" if infos and infos[0].reason else ""
+            print(f"ivr: {error}{why}", file=sys.stderr)  # noqa: T201
+            return 1
+        try:
+            await asyncio.to_thread(out.write_bytes, audio.wav)
+        except OSError as error:
+            raise ConfigError(f"--out: {out} cannot be written ({error.strerror})") from error
+        paused = ", ".join(f"{a / 1000:.1f} to {b / 1000:.1f} s" for a, b in audio.paused_ms)
+        print(f"{out}; paused {paused or 'nowhere'}")  # noqa: T201
+        if not audio.complete:
+            print("ivr: the recording is not complete", file=sys.stderr)  # noqa: T201
+        return 0
+
+    return _run(settings, write)
 
 
 def run_purge(settings: RecordSettings, older_than: str) -> int:

@@ -42,10 +42,14 @@ class UnreadableError(ConfigError):
     """An encrypted value cannot be read: its key is not configured, or it was altered."""
 
 
-class _Cipher(Protocol):
-    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
+class Cipher(Protocol):
+    """AES-GCM, as the package cryptography has it."""
 
-    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
+        """Ciphertext and tag."""
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
+        """The plaintext; raises where anything was altered."""
 
 
 def mask(value: str) -> str:
@@ -92,9 +96,9 @@ class Keyring:
             ConfigError: there is no key, or the package for encryption is not installed.
         """
         if kept in ("hash", "encrypted"):
-            self._newest()
+            self.newest()
         if kept == "encrypted":
-            _cipher(bytes(KEY_BYTES))
+            cipher(bytes(KEY_BYTES))
 
     def keep(self, value: str, kept: str, record_id: str) -> str:
         """A value as the record keeps it.
@@ -121,8 +125,8 @@ class Keyring:
         Raises:
             ConfigError: there is no key.
         """
-        name, key = self._newest()
-        digest = hmac.new(_derive(key, b"ivr record hash"), value.encode(), hashlib.sha256)
+        name, key = self.newest()
+        digest = hmac.new(derive(key, b"ivr record hash"), value.encode(), hashlib.sha256)
         return f"{_HASH}:{name}:{digest.hexdigest()}"
 
     def reveal(self, kept: str, record_id: str) -> str:
@@ -139,9 +143,9 @@ class Keyring:
             raise UnreadableError(f"records.keys has no key {found[1]}, which a value needs")
         try:
             sealed = base64.urlsafe_b64decode(found[2])
-            cipher = _cipher(_derive(key, b"ivr record encryption"))
+            sealing = cipher(derive(key, b"ivr record encryption"))
             nonce, data = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-            return cipher.decrypt(nonce, data, record_id.encode()).decode()
+            return sealing.decrypt(nonce, data, record_id.encode()).decode()
         except ConfigError:
             raise
         except Exception as error:
@@ -151,28 +155,39 @@ class Keyring:
             ) from error
 
     def _encrypt(self, value: str, record_id: str) -> str:
-        name, key = self._newest()
+        name, key = self.newest()
         nonce = os.urandom(_NONCE_BYTES)
-        cipher = _cipher(_derive(key, b"ivr record encryption"))
-        sealed = nonce + cipher.encrypt(nonce, value.encode(), record_id.encode())
+        sealing = cipher(derive(key, b"ivr record encryption"))
+        sealed = nonce + sealing.encrypt(nonce, value.encode(), record_id.encode())
         return f"{_CIPHER}:{name}:{base64.urlsafe_b64encode(sealed).decode()}"
 
-    def _newest(self) -> tuple[str, bytes]:
+    def newest(self) -> tuple[str, bytes]:
+        """Name and key that protect what is new.
+
+        Raises:
+            ConfigError: there is no key.
+        """
         for name, key in self.keys.items():
             return name, key
         raise ConfigError(
-            "the flow stores a value as hash or encrypted, and records.keys is not set; give "
-            "IVR_RECORDS__KEYS=NAME:KEY with a KEY of: openssl rand -base64 32"
+            "the flow stores a value as hash or encrypted, or records calls, and records.keys is "
+            "not set; give IVR_RECORDS__KEYS=NAME:KEY with a KEY of: openssl rand -base64 32"
         )
 
 
-def _derive(key: bytes, purpose: bytes) -> bytes:
-    """HKDF-SHA256 (RFC 5869) without salt, one block: a key for one purpose."""
-    extracted = hmac.new(bytes(hashlib.sha256().digest_size), key, hashlib.sha256).digest()
+def derive(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
+    """HKDF-SHA256 (RFC 5869), one block: a key for one purpose."""
+    salted = salt or bytes(hashlib.sha256().digest_size)
+    extracted = hmac.new(salted, key, hashlib.sha256).digest()
     return hmac.new(extracted, purpose + b"\x01", hashlib.sha256).digest()
 
 
-def _cipher(key: bytes) -> _Cipher:
+def cipher(key: bytes) -> Cipher:
+    """AES-256-GCM.
+
+    Raises:
+        ConfigError: the package for it is not installed.
+    """
     try:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:

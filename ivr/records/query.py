@@ -14,6 +14,7 @@ from ivr.config import RecordSettings
 from ivr.errors import ConfigError
 from ivr.records.database import Database
 from ivr.records.protection import Keyring, mask
+from ivr.records.recordings import Recordings
 from ivr.records.rows import Document
 from ivr.records.selection import Filter, Viewer, visible
 from ivr.records.store import unavailable, with_turns
@@ -34,6 +35,7 @@ class Reader:
     def __init__(self, settings: RecordSettings) -> None:
         if settings.url is None and settings.path is None:
             raise ConfigError("records.path is null: those records are in the server's memory only")
+        self._settings = settings
         self._database = Database(settings)
 
     async def open(self) -> None:
@@ -48,6 +50,11 @@ class Reader:
     async def close(self) -> None:
         """Disconnect."""
         await self._database.close()
+
+    @property
+    def recordings(self) -> Recordings:
+        """The recordings of its calls."""
+        return Recordings(self._settings, self._database)
 
     async def find(self, name: str) -> list[Document]:
         """The records with this call_id or record_id, newest first."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,12 +34,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import RecordSettings, WebhookSettings
 from ivr.errors import ConfigError, StateError
+from ivr.records.cleaning import Cleaner
 from ivr.records.database import Database, RecordsUnavailableError, is_refusal
+from ivr.records.recordings import recording_rows
 from ivr.records.rows import Document, call_row, document_of, turn_rows
 from ivr.records.selection import Filter, Viewer, visible
 from ivr.records.spool import Spool
-from ivr.records.tables import calls, outbox, turns
-from ivr.records.webhook import Courier, result_row, utc
+from ivr.records.tables import calls, outbox, recordings, turns
+from ivr.records.webhook import Courier, result_row
 
 __all__ = ["CallStore", "Document", "Documents", "RecordsUnavailableError"]
 
@@ -52,9 +53,6 @@ _log = structlog.get_logger(__name__)
 _WRITTEN_S: Final = 5.0  # how long `put` waits for a database that has answered so far
 _FIRST_RETRY_S: Final = 0.25
 _LAST_RETRY_S: Final = 5.0  # a database that is back is used within this
-_CLEANING_S: Final = 3600.0
-_DAY_S: Final = 86_400.0
-_PURGED_AT_ONCE: Final = 500  # rows of a transaction: others may write in between
 _ANYBODY: Final = Viewer()
 _EVERYTHING: Final = Filter()
 
@@ -74,8 +72,8 @@ class CallStore:
     Attributes:
         counts: for /metrics: ``written``, ``dropped`` (the spool was full), ``rejected`` (the
             database refuses the record), ``unsafe`` (the spool's disk refuses it), ``away`` (the
-            database stopped answering), ``purged``; of the webhook ``delivered``, ``failed``
-            (attempts) and ``dead``.
+            database stopped answering), ``purged``, ``audio_purged``; of the webhook
+            ``delivered``, ``failed`` (attempts) and ``dead``.
 
     State: the database, the spool and the tasks around them, from `open` to `close`.
     """
@@ -96,8 +94,7 @@ class CallStore:
         self._stop = asyncio.Event()
         self._waiters: dict[str, list[tuple[int, asyncio.Future[bool]]]] = {}
         self._writer: asyncio.Task[None] | None = None
-        self._keep_days = settings.keep_days
-        self._cleaner: asyncio.Task[None] | None = None
+        self._cleaner = Cleaner(settings, self._read, self._purge_rejected, self.counts)
         self._courier: Courier | None = None
         if webhook is not None and webhook.url is not None:
             self._courier = Courier(webhook, self._database, self.counts)
@@ -138,8 +135,7 @@ class CallStore:
         self._writer = asyncio.create_task(self._write_all())
         if self._courier is not None:
             self._courier.start()
-        if self._keep_days is not None:
-            self._cleaner = asyncio.create_task(self._clean(self._keep_days))
+        self._cleaner.start()
 
     async def put(self, document: Document) -> bool:
         """Keep a record, or a later state of the one with the same ``record_id``.
@@ -203,7 +199,7 @@ class CallStore:
         return documents
 
     async def purge(self, before: str) -> int:
-        """Delete the calls that started before a time, with their turns and results.
+        """Delete the calls that started before a time, with their turns, results and audio.
 
         Args:
             before: as the records have it, ISO 8601 in UTC.
@@ -214,13 +210,10 @@ class CallStore:
         Raises:
             RecordsUnavailableError: the database does not answer; what was deleted is.
         """
-        deleted = 0
-        while count := await self._read(lambda connection: _purge_some(connection, before)):
-            deleted += count
+        deleted = await self._cleaner.purge(before)
         if deleted and self._database.is_sqlite:
             # The log of SQLite still holds the pages of before.
             await self._read(_truncate_log)
-        self.counts["purged"] += deleted
         return deleted
 
     async def close(self) -> None:
@@ -228,10 +221,7 @@ class CallStore:
         self._stopping = True
         self._stop.set()
         self._work.set()
-        if self._cleaner is not None:
-            self._cleaner.cancel()
-            await asyncio.gather(self._cleaner, return_exceptions=True)
-            self._cleaner = None
+        await self._cleaner.close()
         if self._writer is not None:
             await self._writer
             self._writer = None
@@ -307,21 +297,22 @@ class CallStore:
                         set_={key: said.excluded[key] for key in turn},
                     )
                 )
+            for recording in recording_rows(document):
+                kept = insert(recordings).values(recording)
+                await connection.execute(
+                    kept.on_conflict_do_update(
+                        index_elements=[recordings.c.recording_id],
+                        set_={key: kept.excluded[key] for key in recording},
+                    )
+                )
             if self._courier is not None and document.get("status") == "ended":
                 result = insert(outbox).values(result_row(document))
                 await connection.execute(
                     result.on_conflict_do_nothing(index_elements=[outbox.c.event_id])
                 )
 
-    async def _clean(self, keep_days: int) -> None:
-        while True:
-            # Where the database is away, the writer tells, and the next hour does it.
-            with suppress(RecordsUnavailableError):
-                if count := await self.purge(utc(-keep_days * _DAY_S)):
-                    _log.info("records_purged", count=count)
-            oldest_s = time.time() - keep_days * _DAY_S
-            await self._run(partial(self._spool.purge_rejected, oldest_s))
-            await asyncio.sleep(_CLEANING_S)
+    async def _purge_rejected(self, before_s: float) -> None:
+        await self._run(partial(self._spool.purge_rejected, before_s))
 
     def _tell(self, record_id: str, ticket: int, *, written: bool) -> None:
         """Tell those who wait for this state of a record, or for an earlier one."""
@@ -388,14 +379,6 @@ async def with_turns(connection: AsyncConnection, query: sa.Select[Any]) -> Docu
     for record_id, text in rows:
         of_call[record_id].append(text)
     return [document_of(text, of_call[record_id]) for record_id, text in found]
-
-
-async def _purge_some(connection: AsyncConnection, before: str) -> int:
-    oldest = sa.select(calls.c.record_id).where(calls.c.started_at < before).limit(_PURGED_AT_ONCE)
-    record_ids = list((await connection.execute(oldest)).scalars())
-    for table in (outbox, turns, calls):
-        await connection.execute(table.delete().where(table.c.record_id.in_(record_ids)))
-    return len(record_ids)
 
 
 async def _truncate_log(connection: AsyncConnection) -> None:

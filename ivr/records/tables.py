@@ -64,6 +64,22 @@ turns: Final = Table(
     Column("document", Text, nullable=False),
 )
 
+# Audio of calls, see `ivr.records.recordings`.
+recordings: Final = Table(
+    "recordings",
+    metadata,
+    Column("recording_id", Text, primary_key=True),
+    Column("record_id", Text, ForeignKey("calls.record_id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("file", Text),  # in the folder of audio; none where nothing could be recorded
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Index("recordings_by_call", "record_id"),
+    Index("recordings_by_start", "started_at"),
+)
+
 # Results on their way to `webhook.url`, see `ivr.records.webhook`.
 outbox: Final = Table(
     "outbox",

@@ -12,6 +12,7 @@ from ivr.actions import CallSettings
 from ivr.config import Settings
 from ivr.lookups.service import Lookups
 from ivr.records.keys import KeyStore
+from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
 from ivr.server.access import set_up_access
 from ivr.server.api.calls import get_call, list_calls
@@ -25,6 +26,7 @@ from ivr.server.flows import Flows
 from ivr.server.health import live, metrics, ready
 from ivr.server.media import serve_media
 from ivr.server.problems import set_up_problems
+from ivr.server.recorder import AudioDisk
 from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
 from ivr.server.voice import answer_voice
@@ -54,6 +56,8 @@ def create_app(
         call_settings: endpointing and timers; ``None`` takes the defaults.
     """
     counters = Counters()
+    keys = settings.records.keys
+    keyring = Keyring.parse(keys.get_secret_value() if keys is not None else None)
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app[CONTEXT] = Context(
         settings=settings,
@@ -66,6 +70,7 @@ def create_app(
         flows=flows,
         speech=Speech(prompts, counters),
         store=store,
+        audio=AudioDisk(settings.records.audio_dir, keyring, counters),
         counters=counters,
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
         lookups=Lookups(settings.lookups),
@@ -95,6 +100,7 @@ def create_app(
 async def _stop_speech(app: web.Application) -> AsyncIterator[None]:
     yield
     app[CONTEXT].speech.close()
+    app[CONTEXT].audio.close()
 
 
 async def _stop_lookups(app: web.Application) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from ivr.records.store import CallStore
 from ivr.server.counters import Counters
 from ivr.server.flows import Flows
 from ivr.server.live import Hub
+from ivr.server.recorder import AudioDisk
 from ivr.server.speech import Speech
 from ivr.server.tokens import CallTokens
 
@@ -72,6 +73,7 @@ class Context:
     flows: Flows
     speech: Speech
     store: CallStore
+    audio: AudioDisk
     counters: Counters
     tokens: CallTokens
     lookups: Lookups

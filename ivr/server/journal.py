@@ -72,6 +72,8 @@ class Keeping:
         }
         for step in captures.values():
             keyring.check(step.kept)
+        if flow.record:
+            keyring.check("encrypted")
         self._variables = {
             variable: strictest(flow.kept(variable)) for variable in flow.all_variables()
         }
@@ -176,7 +178,11 @@ class Journal:
         self._duration_ms = round((time.monotonic() - self._began_s) * 1000)
 
     def document(
-        self, call: Call, ending: Ending | None, refusals: Mapping[str, int]
+        self,
+        call: Call,
+        ending: Ending | None,
+        refusals: Mapping[str, int],
+        recordings: Sequence[dict[str, Any]] = (),
     ) -> dict[str, Any]:
         """The record as it stands.
 
@@ -184,6 +190,7 @@ class Journal:
             call: source of turns, outcome and variables.
             ending: ``None`` while the call goes on.
             refusals: how many messages were refused, by reason.
+            recordings: of the call, as the record has them.
         """
         return {
             "record_id": self.record_id,
@@ -202,6 +209,7 @@ class Journal:
             "variables": self._keeping.variables(call, self.record_id),
             "turns": [self._keeping.turn(turn, self.record_id) for turn in call.turns],
             "refusals": dict(refusals),
+            "recordings": list(recordings),
         }
 
     def log_end(self, document: Mapping[str, Any], turns: Sequence[TurnRecord]) -> None:

@@ -46,6 +46,7 @@ from ivr.server.context import CONTEXT, Context
 from ivr.server.journal import Ending, Journal
 from ivr.server.live import LiveCall
 from ivr.server.outbox import Outbox
+from ivr.server.recorder import Recorder
 from ivr.server.signature import is_signed
 from ivr.server.tokens import TokenVerdict
 
@@ -128,6 +129,7 @@ class MediaStream:
         self._call: Call | None = None
         self._journal: Journal | None = None
         self._live: LiveCall | None = None
+        self._recorder: Recorder | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._provisional: asyncio.Task[None] | None = None
         self._refusals: Counter[str] = Counter()
@@ -146,7 +148,8 @@ class MediaStream:
         """The call's record as it stands; empty before the start."""
         if self._journal is None or self._call is None:
             return {}
-        return self._journal.document(self._call, self._ending, self._refusals)
+        recordings = [self._recorder.document()] if self._recorder is not None else []
+        return self._journal.document(self._call, self._ending, self._refusals, recordings)
 
     def shut_down(self) -> None:
         """End the stream politely, because the server stops."""
@@ -230,6 +233,8 @@ class MediaStream:
         if self._journal is None:
             _log.info("stream_refused", reason=ending.reason, close_code=int(ending.close_code))
             return
+        if self._recorder is not None:
+            await self._recorder.stop()
         document = self.document()
         if not await self._context.store.put(document):
             self._context.counters.add("failures", "record")
@@ -278,9 +283,19 @@ class MediaStream:
             return
         else:
             self._show(event)
+            private = self._call.private
             self._perform(self._call.receive(event))
+            self._record(event, private=private or self._call.private)
             if isinstance(event, StreamStopped):
                 self._end(Ending("caller", "stop", WSCloseCode.OK))
+
+    def _record(self, event: Event, *, private: bool) -> None:
+        if self._recorder is None:
+            return
+        if isinstance(event, MediaReceived):
+            self._recorder.hear(event.payload, private=private)
+        elif isinstance(event, DtmfReceived):
+            self._recorder.key()
 
     def _start(self, started: StreamStarted) -> None:
         token = self._context.tokens.redeem(started.parameters.get("token", ""), started.call_id)
@@ -299,6 +314,12 @@ class MediaStream:
         self._call = Call(served.flow, self._context.call_settings)
         names = self._journal.names(served.name)
         self._live = LiveCall(self._context.hub, self._call, served.keeping, names, token.owner)
+        if served.flow.record:
+            journal = self._journal
+            self._recorder = Recorder(
+                self._context.audio, journal.record_id, journal.started_at[:10]
+            )
+            self._outbox.tap = self._recorder
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
         self._spawn(self._store())
         self._spawn(self._say())

@@ -38,12 +38,23 @@ class Dialect(Protocol):
         """A message that drops what is not yet played."""
 
 
+class Tap(Protocol):
+    """What is told of all that goes out: the recording of the call."""
+
+    def say(self, payload: bytes, *, private: bool) -> None:
+        """Audio that is sent; `private` where it speaks a sensitive value."""
+
+    def clear(self) -> None:
+        """What is not yet played is dropped."""
+
+
 @dataclass(eq=False)
 class _Said:
     """A prompt in the queue: its payload as it will be, and the mark that follows it."""
 
     payload: asyncio.Task[bytes]
     mark: str
+    private: bool
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,9 @@ class Outbox:
         send: sends one text message, and returns when the socket can take the next.
         render: mu-law of a prompt, 8 kHz; it may fail, and the prompt is then skipped.
         send_ahead_s: how much audio may be sent before it is due.
+
+    Attributes:
+        tap: told of all that goes out, if anybody wants to know.
     """
 
     def __init__(
@@ -80,11 +94,13 @@ class Outbox:
         self._queue: deque[_Said | _Cleared | _HungUp] = deque()
         self._wake = asyncio.Event()
         self._current: asyncio.Task[None] | None = None
+        self.tap: Tap | None = None
         self._due_s = 0.0  # loop time at which all that was sent will have been played
 
     def play(self, prompt: Prompt, mark: str) -> None:
         """Say a prompt after those before it, then ask for its mark."""
-        self._put(_Said(asyncio.ensure_future(self._payload(prompt)), mark))
+        payload = asyncio.ensure_future(self._payload(prompt))
+        self._put(_Said(payload, mark, prompt.sensitive))
 
     def clear(self) -> None:
         """Stop saying anything, here and at the provider."""
@@ -128,6 +144,8 @@ class Outbox:
                     if isinstance(item, _HungUp):
                         return item.reason
                     if isinstance(item, _Cleared):
+                        if self.tap is not None:
+                            self.tap.clear()
                         await self._send(self._dialect.send_clear())
                     else:
                         await self._say_unless_cleared(item)
@@ -150,6 +168,8 @@ class Outbox:
         for offset in range(0, len(payload), _CHUNK_BYTES):
             chunk = payload[offset : offset + _CHUNK_BYTES]
             await self._wait_until_due(len(chunk) / RATE_HZ)
+            if self.tap is not None:
+                self.tap.say(chunk, private=said.private)
             await self._send(self._dialect.send_media(chunk))
         await self._send(self._dialect.send_mark(said.mark))
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.errors import ConfigError
-from ivr.records.protection import Keyring, UnreadableError, _derive
+from ivr.records.protection import Keyring, UnreadableError, derive
 
 OLD, NEW = base64.b64encode(b"o" * 32).decode(), base64.b64encode(b"n" * 32).decode()
 BOTH = Keyring.parse(f"k2:{NEW}, k1:{OLD}")
@@ -117,4 +117,4 @@ def test_keys_are_never_shown() -> None:
 def test_derivation_is_the_standard_one() -> None:
     """Another implementation of HKDF makes the same keys, so others can read the records."""
     reference = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ivr record hash")
-    assert _derive(b"o" * 32, b"ivr record hash") == reference.derive(b"o" * 32)
+    assert derive(b"o" * 32, b"ivr record hash") == reference.derive(b"o" * 32)

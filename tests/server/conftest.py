@@ -319,13 +319,14 @@ async def serving(
     flow: str | Flows = FLOW,
     records: Path | None = None,
     keys: str | None = None,
+    audio: Path | None = None,
     call_settings: CallSettings | None = None,
     recognizer_timeout_s: float = 10.0,
     **sections: dict[str, Any],
 ) -> AsyncIterator[Bench]:
     """A server on a free port; keyword arguments are sections of the settings."""
     sections["recognizer"] = {"timeout_s": recognizer_timeout_s}
-    sections["records"] = {"path": records, "keys": keys}
+    sections["records"] = {"path": records, "keys": keys, "audio_dir": audio}
     settings = Settings.model_validate(sections)
     store = CallStore(settings.records, settings.webhook)
     await store.open()
