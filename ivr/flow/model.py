@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
-from ivr.flow.parts import Listening, Model, Name
+from ivr.flow.parts import Listening, Model, Name, Text
 from ivr.flow.steps import (
     BOOLEAN,
     KINDS,
