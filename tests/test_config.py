@@ -282,7 +282,8 @@ def test_example_has_every_key_with_its_default() -> None:
     assert listed == set(known_keys())
     loaded = load_settings(EXAMPLE).model_dump()
     defaults = Settings().model_dump()
-    paths = {"flow", "prompts.cache_dir", "records.path"}  # relative to the file there
+    # Relative to the file there.
+    paths = {"flow", "prompts.cache_dir", "records.audio_dir", "records.path"}
     for key in set(known_keys()) - paths:
         section, _, name = key.partition(".")
         if name:
