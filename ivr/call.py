@@ -32,11 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.actions import Action, CallSettings, Clear, Hangup, LookUp, Recognize, TurnRecord
-from ivr.audio.dtmf import KeyFilter
 from ivr.audio.g711 import mulaw_decode
-from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown, whole_ms
-from ivr.endpointing.endpointer import Endpointer, UtteranceEnded
-from ivr.endpointing.events import SpeechPaused, SpeechResumed, SpeechStarted
+from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown
+from ivr.ear import Ear
+from ivr.endpointing.events import SpeechPaused, SpeechResumed, SpeechStarted, UtteranceEnded
 from ivr.errand import Errand
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Lookup, Prompt, Turn
@@ -45,10 +44,15 @@ from ivr.flow.schema import Flow
 from ivr.playout import Playout
 from ivr.providers import events as wire
 from ivr.question import accepted_by
-from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
+from ivr.recognition import (
+    NOTHING_HEARD,
+    Collected,
+    CompletionCause,
+    InputMode,
+    Recognition,
+)
 from ivr.typeahead import BURST_S, Key, TypeAhead
 
-FRAME_SAMPLES: Final = 160  # 20 ms at 8 kHz
 _GRACE_S: Final = 5.0  # for a shell that is late: it keeps the time of a lookup, this is the net
 
 
@@ -73,9 +77,7 @@ class Call:
         self.variables: dict[str, str] = {}
         self._dialogue = Dialogue(flow)
         self.sensitive = self._dialogue.sensitive
-        self._endpointer = Endpointer(self.settings.endpoint)
-        self._tones = KeyFilter() if self.settings.inband_dtmf else None
-        self._rest: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._ear = Ear(self.settings.endpoint, inband_dtmf=self.settings.inband_dtmf)
         self._clock = 0
         self._utterances = 0
         self._collection: Collection | None = None
@@ -102,7 +104,7 @@ class Call:
         """Where in the picture above the call is, ``looking-up``, or ``leaving`` at the end."""
         if self._collection is None:
             return "leaving" if self._errand is None else "looking-up"
-        if self._collection.listens and self._endpointer.in_speech:
+        if self._collection.listens and self._ear.in_speech:
             return "pausing" if self._collection.paused else "speaking"
         return "prompting" if self._collection.prompting else "waiting"
 
@@ -152,12 +154,23 @@ class Call:
         collection = self._collection
         if self.ended or collection is None:
             return []
-        collection.patience.answered(utterance_id, wall_ms)
+        newest = collection.patience.answered(utterance_id, wall_ms)
         if collection.pending != utterance_id:
             # What was said before a key, perhaps.
-            filled = collection.fill(utterance_id, recognition, self._clock)
-            return self._weigh(collection, None) if filled else []
+            if collection.fill(utterance_id, recognition, self._clock):
+                return self._weigh(collection, None)
+            if newest and recognition is not None:
+                collection.plan(recognition, self._clock)
+            return []
         collection.pending = None
+        if recognition is not None and collection.echoes(recognition):
+            recognition = NOTHING_HEARD
+        return self._recognized(collection, recognition, wall_ms)
+
+    def _recognized(
+        self, collection: Collection, recognition: Recognition | None, wall_ms: float
+    ) -> list[Action]:
+        """Takes the answer that counts."""
         ended = collection.ended
         unseen = collection.patience.take_unseen()
         actions: list[Action] = []
@@ -169,7 +182,7 @@ class Call:
                 return self._listen_on(collection)
             else:
                 recognition = None
-        if recognition is not None and not collection.in_passing:
+        if recognition is not None and collection.takes(recognition, self._clock):
             collection.heard = recognition
             actions += self._weigh(collection, wall_ms)
         elif ended:
@@ -203,24 +216,22 @@ class Call:
     # -- hearing ------------------------------------------------------------------------------
 
     def _hear(self, samples: NDArray[np.int16]) -> list[Action]:
-        self._rest = np.concatenate([self._rest, samples]) if self._rest.size else samples
         actions: list[Action] = []
-        while self._rest.size >= FRAME_SAMPLES and not self.ended:
-            frame, self._rest = self._rest[:FRAME_SAMPLES], self._rest[FRAME_SAMPLES:]
-            self._clock += FRAME_SAMPLES
-            actions += self._hear_tones(frame) if self._tones else self._hear_frame(frame)
+        for frame in self._ear.frames(samples):
+            self._clock += frame.size
+            keys, voice = self._ear.keys(frame)
+            for key in keys:
+                actions += self.receive(wire.DtmfReceived(key))
+            if voice is not None and not self.ended:
+                actions += self._hear_voice(voice)
             actions += self._check_timers()
+            if self.ended:
+                break
         return actions
 
-    def _hear_tones(self, frame: NDArray[np.int16]) -> list[Action]:
-        """A trunk without key events: keys are in the audio, and speech comes 40 ms later."""
-        keys, voice = self._tones.feed(frame) if self._tones else ([], frame)
-        actions = [action for key in keys for action in self.receive(wire.DtmfReceived(key))]
-        return actions if voice is None or self.ended else actions + self._hear_frame(voice)
-
-    def _hear_frame(self, frame: NDArray[np.int16]) -> list[Action]:
-        # The endpointer hears every frame, asked or not: it learns the line's noise meanwhile.
-        events = self._endpointer.feed(frame)
+    def _hear_voice(self, voice: NDArray[np.int16]) -> list[Action]:
+        # Heard whether something was asked or not: the ear learns the line's noise meanwhile.
+        events = self._ear.listen(voice)
         collection = self._collection
         if collection is None or not collection.listens:
             return []
@@ -229,12 +240,9 @@ class Call:
             collection.note(event.decision, event.at_sample, getattr(event, "start_sample", None))
             match event:
                 case SpeechStarted():
-                    collection.speaks(self._clock)
-                case SpeechResumed(at_sample=at):
-                    collection.patience.resumed(at - collection.last_input_at)
-                    collection.forget_speech()
-                    collection.speaks(self._clock)
-                    # What was complete is no longer known to be.
+                    collection.begins(self._clock)
+                case SpeechResumed(onset_sample=onset):
+                    collection.resumes(onset, self._clock)
                     self._expect_more(collection.collect)
                 case SpeechPaused(speech_end_sample=end, samples=samples, short=short):
                     collection.last_input_at = end
@@ -243,10 +251,10 @@ class Call:
                 case UtteranceEnded(speech_end_sample=end, samples=samples, too_long=too_long):
                     collection.last_input_at = end
                     actions += self._utterance_ended(collection, samples, too_long)
-        if self._endpointer.in_speech and collection.looks_in_passing(self._clock):
-            samples = self._endpointer.so_far()
+        if self._ear.in_speech and collection.looks_in_passing(self._clock):
+            samples = self._ear.so_far()
             actions += self._ask_recognizer(collection, samples, provisional=True)
-            collection.in_passing = True
+            collection.pass_by()
         return actions
 
     def _utterance_ended(
@@ -262,7 +270,8 @@ class Call:
         self, collection: Collection, samples: NDArray[np.int16], *, provisional: bool
     ) -> list[Action]:
         self._utterances += 1
-        collection.ask(self._utterances, self._clock)
+        start = self._ear.start_sample
+        collection.ask(self._utterances, self._clock, start, start + samples.size)
         grammar = collection.speech_grammar
         return [Recognize(self._utterances, samples, grammar, provisional)]
 
@@ -273,7 +282,7 @@ class Call:
         wait_s = None if collection.ended else collection.pause_s(collection.heard, self._clock)
         if wait_s is None:
             return self._judge(collection, wall_ms)
-        self._endpointer.set_end_silence_ms(whole_ms(wait_s))
+        self._ear.allow_more(wait_s)
         return []
 
     def _judge(self, collection: Collection, wall_ms: float | None) -> list[Action]:
@@ -353,13 +362,13 @@ class Call:
 
     def _await_utterance(self, collect: Collect) -> None:
         """Drops the utterance in progress, if any; what was learnt of the line's noise stays."""
-        self._endpointer.finish()
+        self._ear.close()
         self._expect_more(collect)
-        self._endpointer.set_max_speech_ms(whole_ms(collect.max_speech_timeout_s))
+        self._ear.allow_speech(collect.max_speech_timeout_s)
 
     def _expect_more(self, collect: Collect) -> None:
         """Lets the caller pause as long as an incomplete answer may."""
-        self._endpointer.set_end_silence_ms(whole_ms(collect.incomplete_timeout_s))
+        self._ear.allow_pause(collect.incomplete_timeout_s)
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -384,7 +393,7 @@ class Call:
         if collection.closed or (collection.prompting and not collect.barges_in(InputMode.DTMF)):
             self._type_ahead.keep(key)  # until a recognition comes, or the prompt was played
             return []
-        speaking = collection.listens and self._endpointer.in_speech
+        speaking = collection.listens and self._ear.in_speech
         if not speaking and not collection.says(key.digit):
             # After a full number many callers press # out of habit: alone it says nothing.
             return []
@@ -397,7 +406,7 @@ class Call:
         """What is being said when a key comes is a part of the answer, before the key."""
         asked: list[Action] = []
         unheard = collection.listens and collection.unheard
-        for event in self._endpointer.finish():
+        for event in self._ear.close():
             collection.note(event.decision, event.at_sample, getattr(event, "start_sample", None))
             if unheard and isinstance(event, UtteranceEnded):
                 asked += self._ask_recognizer(collection, event.samples, provisional=False)
@@ -427,7 +436,7 @@ class Call:
                 return self._take_typed_ahead()
         if self._errand is not None and self._clock >= self._errand.deadline:
             return self.looked_up(self._errand.number, Answer.failed("no_answer"))
-        if collection is None or (collection.collect.speech and self._endpointer.in_speech):
+        if collection is None or (collection.collect.speech and self._ear.in_speech):
             return []
         if collection.silent_too_long(self._clock):
             return self._decide(collection.unanswered(CompletionCause.NO_INPUT_TIMEOUT))

@@ -21,19 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.actions import TurnRecord
+from ivr.echo import SHORTEST_ECHO, is_echo
 from ivr.errors import StateError
 from ivr.flow.machine import Collect, Prompt
 from ivr.grammar.grammar import Grammar, parse_grammar
-from ivr.grammar.interpret import progress
 from ivr.grammar.words import OTHER
+from ivr.limits import limit_s_of
 from ivr.patience import Patience
-from ivr.question import Given, asked_of, expected_speech, judge, judge_wish
+from ivr.question import Given, asked_of, expected_speech, judge
 from ivr.recognition import Collected, CompletionCause, InputMode, Recognition
 from ivr.slot import Asked, Slot
-from ivr.typeahead import Key
+from ivr.typeahead import BURST_S, Key
 
 SAMPLES_PER_MS: Final = 8
-FRAME_MS: Final = 20
+RATE_HZ: Final = 8000
 STAR: Final = "*"
 # Speech over a prompt is looked at when a word can be whole, and then every other word. A start is
 # known 60 to 240 ms after the voice, a digit lasts some 400 ms.
@@ -72,6 +73,7 @@ class Collection:
         paused: the caller is silent within an utterance.
         utterance_from: where the samples of the last utterance begin.
         noted: what the endpointer decided and when, for the record.
+        over_prompt: the speech began while the prompt was played.
     """
 
     collect: Collect
@@ -98,6 +100,7 @@ class Collection:
     paused: bool = False
     utterance_from: int | None = None
     noted: list[tuple[str, int]] = field(default_factory=list)
+    over_prompt: bool = False
 
     @property
     def asked(self) -> Asked:
@@ -128,12 +131,12 @@ class Collection:
         """What the recogniser is to expect: any digits where keys came before, unknown to it."""
         return expected_speech(self.collect, self.grammar, after_keys=bool(self.slot))
 
-    def ask(self, utterance_id: int, clock: int) -> None:
-        """From now on this recognition counts and no other."""
+    def ask(self, utterance_id: int, clock: int, start: int, end: int) -> None:
+        """From now on this recognition, of the samples from start to end, counts and no other."""
         self.pending, self.heard = utterance_id, None
         self.requested_at = clock
         self.in_passing = False
-        self.patience.asked(utterance_id, clock)
+        self.patience.asked(utterance_id, clock, start, end)
 
     def note(self, decision: str, at: int, start: int | None) -> None:
         """Notes a decision of the endpointer, and where the utterance begins if it says so."""
@@ -148,14 +151,30 @@ class Collection:
         self.pending = self.heard = None
         self.patience.forget()
 
+    def begins(self, clock: int) -> None:
+        """The caller begins to speak."""
+        self.over_prompt = self.prompting
+        self.speaks(clock)
+
     def speaks(self, clock: int) -> None:
-        """The caller begins to speak, or speaks on."""
+        """The caller speaks, or speaks on."""
         self.look_at = clock + _FIRST_LOOK
+        self.patience.spoke_at = clock
+
+    def resumes(self, onset: int, clock: int) -> None:
+        """The caller speaks on after a pause; what was complete is no longer known to be."""
+        if self.last_input_at:  # else it began before it was listened to
+            self.patience.resumed(self.last_input_at, onset)
+        self.forget_speech()
+        self.speaks(clock)
 
     def looks_in_passing(self, clock: int) -> bool:
-        """Whether to look now at what is being said over the prompt."""
-        due = self.look_at is not None and clock >= self.look_at
-        if not due or not self.prompting or not self.patience.may_look(clock):
+        """Whether to look now at what is being said, over the prompt or without an end."""
+        if self.look_at is None:
+            return False
+        if not self.prompting:
+            return self.patience.looks_in_passing(clock)
+        if clock < self.look_at or not self.patience.may_look(clock):
             return False
         self.look_at = clock + _NEXT_LOOK
         return True
@@ -164,13 +183,24 @@ class Collection:
         """Whether this was said to us: words that can begin an answer, surely enough."""
         if heard is None or heard.confidence < self.collect.confidence_level:
             return False
+        if not self.ended and self.echoes(heard, shortest=1):
+            return False
         words = [word.text for word in heard.best.words if word.text != OTHER]
         return bool(words) and parse_grammar(self.speech_grammar).walk(words) is not None
+
+    def pass_by(self) -> None:
+        """The recognition asked for last is of a caller who has not paused."""
+        self.in_passing = True
+        self.patience.passing = not self.prompting
+
+    def echoes(self, heard: Recognition, shortest: int = SHORTEST_ECHO) -> bool:
+        """Whether this is no caller, but the digits that the prompt was just reading."""
+        return self.over_prompt and is_echo(heard, self.prompts, shortest)
 
     def looks(self, clock: int, samples: NDArray[np.int16], short: bool) -> bool:
         """Whether the utterance so far is to be recognised in this pause, now; or later."""
         self.look_at = None
-        if short:
+        if short and not self.patience.may_look_next(clock):
             return self.patience.may_look(clock)
         if self.pending is not None:
             self.patience.unseen = samples
@@ -178,9 +208,39 @@ class Collection:
         return not self.patience.sure
 
     def pause_s(self, heard: Recognition, clock: int) -> float | None:
-        """How long this caller may pause after these words; None where it has been long enough."""
-        limit_s, longest_s = self.wait_s(heard), self.collect.incomplete_timeout_s
-        return self.patience.wait_s(limit_s, longest_s, heard, clock - self.last_input_at)
+        """How much longer this caller may pause; None where it has been long enough.
+
+        The silence is what the endpointer says, or what the words say where that is longer.
+        """
+        given, rhythm = self._given(heard, None), self.patience.rhythm(heard)
+        limit_s = limit_s_of(self.collect, self.grammar, given, heard, rhythm)
+        longest_s = self.collect.incomplete_timeout_s
+        looked_to = self.patience.looked_to
+        since = self.patience.silent_since(heard, closed=limit_s is None)
+        by_words = 0
+        if since is not None and self.patience.heard_out:
+            by_words = max(0, looked_to - since)
+        silence = 0 if self.in_passing else clock - self.last_input_at
+        needed_s = self.patience.wait_s(limit_s, longest_s, heard, max(silence, by_words))
+        needed = 0 if needed_s is None else samples_of(needed_s)
+        self.patience.due_at = None if since is None else since + needed
+        if by_words > silence and by_words >= needed:
+            self.last_input_at = looked_to - by_words
+            return None
+        return None if needed_s is None else (needed - max(silence, by_words)) / RATE_HZ
+
+    def plan(self, heard: Recognition, clock: int) -> None:
+        """A look that came too late, for the caller spoke on: it tells when to look again."""
+        if self.listens and not self.slot:
+            self.pause_s(heard, clock)
+            self.patience.sure = False
+
+    def takes(self, heard: Recognition, clock: int) -> bool:
+        """Whether a look counts; one in passing only if the caller has long been silent."""
+        if not self.in_passing or self.pause_s(heard, clock) is None:
+            return True
+        self.patience.sure = False  # of what may not have been all
+        return False
 
     def close_speech(self) -> None:
         """A key follows: what was said before it is a part of the slot."""
@@ -189,29 +249,6 @@ class Collection:
         elif self.pending is not None:
             self.slot.expect(self.pending)
         self.listen_on()
-
-    def wait_s(self, heard: Recognition) -> float | None:
-        """How long the pause after these words may be; None where the answer can be taken now."""
-        if judge_wish(self.collect, self.grammar, self._given(heard, None)) is not None:
-            return self.collect.complete_timeout_s
-        if self.slot:
-            return self._wait_after_keys_s(heard)
-        answer = self.asked.interpret(heard)
-        if answer is None or answer.confidence < self.collect.confidence_level:
-            return self.collect.incomplete_timeout_s
-        if answer.value == "no" and self.collect.confirms and self.collect.corrections:
-            return self.collect.complete_timeout_s  # what is right may follow
-        state = progress(self.grammar, tuple(word.text for word in heard.best.words))
-        if state.complete and not state.can_grow:
-            return None
-        return self.collect.complete_timeout_s
-
-    def _wait_after_keys_s(self, heard: Recognition) -> float | None:
-        reading = self.slot.read(self.asked, heard)
-        if reading is None or reading.confidence < self.collect.confidence_level:
-            return self.collect.incomplete_timeout_s
-        can_grow = self.grammar.keys_can_grow(reading.value)
-        return self.collect.complete_timeout_s if can_grow else None
 
     def judge_speech(self, clock: int, wall_ms: float | None) -> Collected | None:
         """Decides on what was heard: a match or a nomatch; None for a noise, nobody's answer.
@@ -293,8 +330,12 @@ class Collection:
             self.time_silence(clock)
             return
         wait_s = self.collect.inter_digit_timeout_s
-        if self.slot.read(self.asked) is not None and not self.slot.can_grow(self.asked):
-            wait_s = self.collect.term_timeout_s if self.collect.term_char else 0.0
+        if self.slot.read(self.asked) is not None:
+            if not self.slot.can_grow(self.asked):
+                wait_s = self.collect.term_timeout_s if self.collect.term_char else 0.0
+            elif not self.slot.whole_can_grow(self.asked):
+                # Only a number that is keyed from its beginning could go on: in one go, then.
+                wait_s = min(wait_s, BURST_S)
         if wait_s == 0.0:
             self.closed = True
         else:
@@ -364,11 +405,6 @@ class Collection:
 def shown(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:
     """The prompts' texts for the record, without the caller's numbers."""
     return tuple("(repeats the caller's number)" if p.personal else p.text for p in prompts)
-
-
-def whole_ms(seconds: float) -> int:
-    """Milliseconds for the endpointer, which counts in frames: 0 s means with the next one."""
-    return max(FRAME_MS, int(seconds * 1000))
 
 
 def samples_of(seconds: float) -> int:

@@ -93,6 +93,10 @@ class Recognition:
         return self.hypotheses[0]
 
 
+NOTHING_HEARD = Recognition((Hypothesis((), 0.0),), confidence=0.0, audio_ms=0)
+"""A recognition without a word: a noise, or what is none of the caller's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interpretation:
     """What a grammar made of words or keys.

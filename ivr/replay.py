@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from ivr.actions import Action, CallSettings, Recognize
 from ivr.audio.g711 import mulaw_encode
-from ivr.call import FRAME_SAMPLES, Call
+from ivr.call import Call
+from ivr.ear import FRAME_MS, FRAME_SAMPLES
 from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
 from ivr.flow.schema import Flow, parse_flow
 from ivr.grammar.grammar import parse_grammar
@@ -31,7 +32,6 @@ from ivr.providers.events import MarkPlayed, MediaReceived, StreamStarted
 from ivr.recognition import Recognition
 
 SAMPLES_PER_MS: Final = 8
-FRAME_MS: Final = FRAME_SAMPLES // SAMPLES_PER_MS
 FIXED_SILENCE_MS: Final = 700  # a common setting of platforms that do not know what they listen for
 
 Samples = NDArray[np.int16]

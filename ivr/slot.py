@@ -248,8 +248,12 @@ class Slot:
         Of a mixed slot the keys alone must not be able to grow either: the caller may be keying the
         number from its beginning.
         """
+        return asked.grammar.keys_can_grow(self.keys) or self.whole_can_grow(asked)
+
+    def whole_can_grow(self, asked: Asked) -> bool:
+        """Whether more keys after all that was said and keyed could make another answer of it."""
         grammar = asked.grammar
-        if not self.mixed or grammar.keys_can_grow(self.keys) or self.keys_suffice(grammar):
+        if not self.mixed or self.keys_suffice(grammar):
             return grammar.keys_can_grow(self.keys)
         return any(grammar.keys_can_grow(text.digits) for text in self._texts(asked, None))
 

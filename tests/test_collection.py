@@ -48,7 +48,7 @@ def hear(collection: Collection, words: str, confidence: float = 0.95) -> Collec
 @pytest.mark.parametrize(
     ("grammar", "words", "confidence", "wait_s"),
     [
-        ("builtin:digits?length=4", "four one five five", 0.95, None),
+        ("builtin:digits?length=4", "four one five five", 0.95, 0.16),
         (OPEN_ENDED, "four one five five", 0.95, 0.8),
         (OPEN_ENDED, "four one five", 0.95, 1.5),
         ("builtin:digits?length=4", "four one five five", 0.3, 1.5),
@@ -56,10 +56,10 @@ def hear(collection: Collection, words: str, confidence: float = 0.95) -> Collec
     ],
 )
 def test_pause_may_be_as_long_as_the_answer_is_open(
-    grammar: str, words: str, confidence: float, wait_s: float | None
+    grammar: str, words: str, confidence: float, wait_s: float
 ) -> None:
-    """Complete and closed: none; complete but open: short; incomplete or not sure: long."""
-    assert make_collection(grammar).wait_s(heard(words, confidence=confidence)) == wait_s
+    """Complete and closed: a little; complete but open: short; incomplete or not sure: long."""
+    assert make_collection(grammar).pause_s(heard(words, confidence=confidence), 0) == wait_s
 
 
 def test_speech_that_is_sure_is_a_match() -> None:
@@ -189,7 +189,7 @@ def test_words_before_a_key_are_a_part_of_the_answer() -> None:
     assert (collected.value, collected.mode) == ("4155", InputMode.BOTH)
     assert collected.words == "four one 55"
     pending = make_collection()
-    pending.ask(7, 0)
+    pending.ask(7, 0, 0, 8000)
     pending.close_speech()
     press(pending, "55#")
     assert (pending.closed, pending.slot.waiting) == (True, True)
@@ -201,7 +201,7 @@ def test_words_before_a_key_are_a_part_of_the_answer() -> None:
 def test_cough_before_the_term_key_is_nothing() -> None:
     """The question stays open."""
     collection = make_collection()
-    collection.ask(7, 0)
+    collection.ask(7, 0, 0, 8000)
     collection.close_speech()
     press(collection, "#")
     assert collection.fill(7, heard(""), 0)
@@ -213,13 +213,13 @@ def test_speech_after_keys_is_judged_with_them() -> None:
     """And the wait is that of the whole."""
     collection = press(make_collection(), "41")
     assert collection.speech_grammar == "builtin:digits"
-    assert collection.wait_s(heard("five")) == 1.5
-    assert collection.wait_s(heard("five five")) is None
-    assert collection.wait_s(heard("five five", confidence=0.3)) == 1.5
+    assert collection.pause_s(heard("five"), 800) == 1.5
+    assert collection.pause_s(heard("five five"), 800) == 0.16
+    assert collection.pause_s(heard("five five", confidence=0.3), 800) == 1.5
     collected = hear(collection, "five five").judge_speech(8000, None)
     assert collected is not None
     assert (collected.value, collected.mode) == ("4155", InputMode.BOTH)
-    assert press(make_collection(OPEN_ENDED), "41").wait_s(heard("five five")) == 0.8
+    assert press(make_collection(OPEN_ENDED), "41").pause_s(heard("five five"), 800) == 0.8
 
 
 def test_keys_ahead_of_a_confirmation_do_not_answer_it() -> None:

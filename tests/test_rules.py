@@ -42,13 +42,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "question": {"slot", "strings", "grammar", "flow", "recognition"},
     "playout": {"actions", "flow"},
     "errand": {"actions", "collection", "flow"},
-    "patience": {"recognition"},
+    "rhythm": set(),
+    "patience": {"recognition", "rhythm"},
+    "echo": {"flow", "grammar", "recognition"},
+    "limits": {"flow", "grammar", "question", "recognition", "rhythm"},
     "collection": {
-        *("actions", "patience", "question", "slot", "typeahead", "grammar", "flow"),
-        *("recognition", "errors"),
+        *("actions", "echo", "limits", "patience", "question", "slot", "typeahead", "grammar"),
+        *("flow", "recognition", "errors"),
     },
+    "ear": {"audio", "endpointing"},
     "call": {
-        *("actions", "audio", "collection", "endpointing", "errand", "grammar", "flow"),
+        *("actions", "audio", "collection", "ear", "endpointing", "errand", "grammar", "flow"),
         *("playout", "providers", "question", "recognition", "typeahead", "errors"),
     },
     # A process that works for this one.
@@ -62,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A recording through a whole call: it composes what a server does.
     "replay": {
-        *("actions", "audio", "call", "endpointing", "flow", "grammar", "providers"),
+        *("actions", "audio", "call", "ear", "endpointing", "flow", "grammar", "providers"),
         *("recognition", "errors"),
     },
     # A call as text: the dialogue and the judging of answers, without audio and time.
@@ -100,7 +104,8 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
-    *("errand", "errors", "heard", "line", "patience", "question", "rehearsal"),
+    *("ear", "echo", "errand", "errors", "heard", "limits", "line", "patience", "question"),
+    *("rehearsal", "rhythm"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.
 WORLD = {

@@ -131,6 +131,16 @@ class Endpointer:
         """Whether an utterance is in progress, pauses included."""
         return self._in_speech
 
+    @property
+    def start_sample(self) -> int:
+        """Where the samples of the utterance begin that is in progress, or was the last."""
+        return self._start
+
+    @property
+    def silence_ms(self) -> int:
+        """How long the utterance in progress has been silent; 0 where there is none."""
+        return (self._position - self._speech_end) * 1000 // RATE_HZ if self._in_speech else 0
+
     def set_end_silence_ms(self, end_silence_ms: int) -> None:
         """Change how long a silence ends the utterance, from the next frame on.
 
@@ -261,11 +271,17 @@ class Endpointer:
         s = self.settings
         evidence = list(self._evidence)
         window_start = max(0, len(evidence) - _frames(s.start_window_ms))
-        onset = next(i for i in range(window_start, len(evidence)) if evidence[i].speechlike)
+        return self._leading_to(
+            next(i for i in range(window_start, len(evidence)) if evidence[i].speechlike)
+        )
+
+    def _leading_to(self, onset: int) -> int:
+        """Where the speech begins that leads to a frame of the evidence, short gaps bridged."""
+        evidence = list(self._evidence)
         for i in range(onset - 1, -1, -1):
             if evidence[i].speechlike:
                 onset = i
-            elif onset - i > _frames(s.max_onset_gap_ms):
+            elif onset - i > _frames(self.settings.max_onset_gap_ms):
                 break
         return self._position - (len(evidence) - onset) * FRAME_SAMPLES
 
@@ -291,6 +307,7 @@ class Endpointer:
             return
         near = self._position - FRAME_SAMPLES - self._speech_end <= _samples(s.max_gap_ms)
         resumed_ms = FRAME_MS * sum(e.nucleus for e in self._latest(s.resume_window_ms))
+        paused_at = self._speech_end
         if (near and now.nucleus) or resumed_ms >= s.min_resume_ms:
             self._nucleus_end = self._speech_end = self._position
         elif near and self._position - self._nucleus_end <= _samples(s.max_unvoiced_ms):
@@ -299,7 +316,8 @@ class Endpointer:
             return
         if self._pauses:
             self._pauses = 0
-            events.append(SpeechResumed(self._position))
+            onset = self._leading_to(len(self._evidence) - 1)
+            events.append(SpeechResumed(max(onset, paused_at), self._position))
 
     def _may_resume(self) -> bool:
         """Whether the latest frames could be the fricative that begins another digit."""

@@ -56,10 +56,12 @@ class SpeechResumed:
     """The caller speaks on after a `SpeechPaused`, in the same utterance.
 
     Attributes:
+        onset_sample: where the speech that leads to it began: the pause ended there.
         at_sample: when it was decided.
     """
 
     decision: ClassVar[str] = "resumed"
+    onset_sample: int
     at_sample: int
 
 

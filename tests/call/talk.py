@@ -104,20 +104,31 @@ def heard(*hypotheses: str, confidence: float = 0.95) -> Recognition:
     return Recognition(listed, confidence, audio_ms=1000)
 
 
-def count_bursts(samples: Samples) -> int:
-    """How many voiced bursts there are: runs of 60 ms or more over -32 dBFS."""
+def find_bursts(samples: Samples) -> list[tuple[int, int]]:
+    """Begin and end in ms of each voiced burst: runs of 60 ms or more over -32 dBFS."""
     frames = samples[: samples.shape[0] // 80 * 80].reshape(-1, 80).astype(np.float64)
     loud = np.sqrt((frames**2).mean(axis=1)) > 32768 * 10 ** (-32 / 20)
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False]))))
-    return int(((edges[1::2] - edges[::2]) >= 6).sum())
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])))) * 10
+    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return [(begin, end) for begin, end in runs if end - begin >= 60]
+
+
+def count_bursts(samples: Samples) -> int:
+    """How many voiced bursts there are."""
+    return len(find_bursts(samples))
 
 
 def count_digits(request: Recognize) -> Recognition:
     """The recogniser: one burst is the first digit of NUMBER, ...; one is yes and two are no."""
-    bursts = count_bursts(request.samples)
+    bursts = find_bursts(request.samples)
     if request.grammar.startswith("builtin:boolean"):
-        return heard({0: "", 1: "yes", 2: "no"}.get(bursts, "<other>"))
-    return heard(" ".join(NUMBER[:bursts]))
+        return heard({0: "", 1: "yes", 2: "no"}.get(len(bursts), "<other>"))
+    # As with CTC, a word is a moment, early in what is said.
+    words = (
+        Word(word, begin, begin + 40, 0.95)
+        for word, (begin, _) in zip(NUMBER, bursts, strict=False)
+    )
+    return Recognition((Hypothesis(tuple(words), 0.0),), 0.95, audio_ms=1000)
 
 
 @lru_cache(maxsize=64)

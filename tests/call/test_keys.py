@@ -155,7 +155,26 @@ def test_speech_and_keys_are_one_answer() -> None:
     collected = talk.call.turns[0].collected
     assert collected is not None
     assert (collected.mode, collected.words) == (InputMode.BOTH, "four one 55")
-    talk = Talk().start().played().wait(300).say(2).wait(300).press("55").wait(3000)
+    talk = Talk().start().played().wait(300).say(2).wait(300).press("55").wait(700)
+    assert talk.causes == []
+    talk.wait(300)
+    assert talk.values == ["4155"]
+
+
+def test_number_that_is_keyed_anew_is_waited_for() -> None:
+    """Say four one; 6 2 would be the rest, but the caller keys all of 6 2 0 0 in one go."""
+    talk = Talk().start().played().wait(300).say(2).wait(300).press("62", gap_ms=900)
+    assert talk.causes == []
+    talk.press("00")
+    assert talk.values == ["6200"]
+
+
+def test_speech_and_keys_that_could_go_on_wait_for_the_next_key() -> None:
+    """Four of up to ten digits: the inter-digit timer, as for keys alone."""
+    talk = Talk(make_flow(OPEN_ENDED)).start().played().wait(300).say(2).wait(300).press("55")
+    talk.wait(2800)
+    assert talk.causes == []
+    talk.wait(200)
     assert talk.values == ["4155"]
 
 

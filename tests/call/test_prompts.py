@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.actions import CallSettings, Clear, Play, Recognize
+from ivr.flow.schema import parse_flow
 from ivr.recognition import CompletionCause
 from tests.call.talk import Talk, count_bursts, count_digits, heard, hum, make_flow
 from tests.endpointing.speech import line, silence, vowel
@@ -212,6 +215,48 @@ def test_speech_that_began_over_the_prompt_counts_after_it() -> None:
     collected = talk.call.turns[0].collected
     assert collected is not None
     assert not collected.barged_in
+
+
+def asked_after_reading_back() -> Talk:
+    """A caller who has said 4155, and hears it read back before he is asked for his PIN."""
+    ask = {"capture": "number", "grammar": "builtin:digits?length=4", "prompt": "?", "next": "pin"}
+    pin = {**ask, "capture": "pin", "prompt": "I have {number:digits}. Your PIN?", "next": "done"}
+    flow = parse_flow(
+        json.dumps(
+            {
+                "flow": "test",
+                "start": "ask",
+                "defaults": {"on_failure": "done"},
+                "steps": {"ask": ask, "pin": pin, "done": {"end": "completed"}},
+            }
+        )
+    )
+    talk = Talk(flow).start().played().press("4155")
+    assert talk.said == ["?", "I have four one five five. Your PIN?"]
+    return talk
+
+
+def test_digits_of_the_prompt_that_come_back_are_no_answer() -> None:
+    """Its echo neither stops it nor answers the question, and what follows is heard."""
+    talk = asked_after_reading_back().say(4).wait(3000)
+    assert (talk.clears, talk.values) == (0, ["4155"])
+    talk.played().say(4).wait(400)
+    assert talk.values == ["4155", "4155"], "after the prompt they are an answer"
+
+
+def test_echo_whose_prompt_has_ended_is_no_answer() -> None:
+    """It began while the prompt was played, and that counts."""
+    talk = asked_after_reading_back().say(3)
+    talk.played().say(1).wait(3000)
+    assert (talk.clears, talk.values) == (0, ["4155"])
+
+
+def test_other_digits_over_the_prompt_are_an_answer() -> None:
+    """They are not what it reads."""
+    talk = asked_after_reading_back()
+    talk.recognizer = lambda _: heard("four one five six")
+    talk.say(4).wait(400)
+    assert (talk.clears, talk.values) == (1, ["4155", "4156"])
 
 
 @pytest.mark.parametrize(("by", "clears"), [("both", 1), ("speech", 1), ("dtmf", 0)])
