@@ -29,8 +29,8 @@ from ivr.errors import ConfigError
 
 CONFIG_VARIABLE: Final = "IVR_CONFIG"
 # Variables of ours that are no settings: the file's own name, the key that `ivr call` shows, and
-# where the tests find recordings.
-_NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "IVR_API_KEY", "IVR_SPEECH_DATA"})
+# where the tests find recordings, and whether they may take long.
+_NOT_SETTINGS: Final = frozenset({CONFIG_VARIABLE, "IVR_API_KEY", "IVR_SPEECH_DATA", "IVR_SLOW"})
 
 
 def load_settings(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -317,7 +317,7 @@ async def serving(
     recognizer: FakeRecognizer | None = None,
     prompts: FakePrompts | None = None,
     flow: str | Flows = FLOW,
-    records: Path | None = None,
+    records: Path | dict[str, Any] | None = None,
     keys: str | None = None,
     audio: Path | None = None,
     call_settings: CallSettings | None = None,
@@ -326,7 +326,11 @@ async def serving(
 ) -> AsyncIterator[Bench]:
     """A server on a free port; keyword arguments are sections of the settings."""
     sections["recognizer"] = {"timeout_s": recognizer_timeout_s}
-    sections["records"] = {"path": records, "keys": keys, "audio_dir": audio}
+    sections["records"] = {
+        "keys": keys,
+        "audio_dir": audio,
+        **(records if isinstance(records, dict) else {"path": records}),
+    }
     settings = Settings.model_validate(sections)
     store = CallStore(settings.records, settings.webhook)
     await store.open()

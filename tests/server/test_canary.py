@@ -1,4 +1,8 @@
-"""A known number through a whole call, then a search: it is nowhere in clear, in no spelling."""
+"""A known number through a whole call, then a search: it is nowhere in clear, in no spelling.
+
+The call is recorded and its prompts are cached: the search is over those files too, and in the
+recording it is for the caller's voice and the tones of the keys.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,25 @@ import contextlib
 import io
 import logging
 import re
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import structlog
 from aiohttp import web
 
+from ivr.audio.dtmf import DtmfDetector
+from ivr.audio.g711 import mulaw_decode, mulaw_encode
 from ivr.config import LogSettings
+from ivr.prompts.store import PromptStore
+from ivr.prompts.voices import EspeakVoice, VoiceOptions
+from ivr.records.protection import Keyring
+from ivr.records.recordings import read_audio
 from ivr.server.logging import configure_logging
+from tests.audio import keys
 
 # A test card of Luhn's, no more than two digits of which follow each other by chance elsewhere.
 CARD = "4539578763621486"
@@ -30,6 +43,8 @@ KEY = "k1:" + base64.b64encode(b"k" * 32).decode()
 FLOW = """
 flow: payment
 start: card
+record: true
+announcement: This call is recorded.
 defaults: {{no_input_timeout_s: 1.0, attempts: 3, on_failure: bye}}
 steps:
   card:
@@ -105,6 +120,33 @@ def files_in(folder: Path) -> dict[str, str]:
     }
 
 
+def tones(number: str) -> bytes:
+    """The keys' tones as mu-law, a tenth of a second each."""
+    pressed = [np.concatenate([keys.tone(key, 100), np.zeros(800)]) for key in number]
+    return mulaw_encode(np.rint(np.concatenate(pressed)).astype(np.int16))
+
+
+def search_recordings(folder: Path, speech: bytes) -> None:
+    """Fail if a recording has the caller's answer, a key's tone, or a number that was read back."""
+    recordings = sorted(folder.rglob("*.ivra"))
+    assert len(recordings) == 2
+    said = mulaw_decode(speech).astype(float)
+    for path in recordings:
+        audio = read_audio(path, Keyring.parse(KEY), path.stem)
+        assert audio.complete
+        with wave.open(io.BytesIO(audio.wav)) as file:
+            both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+        caller, agent = both[:, 0], both[:, 1]
+        for side in (caller, agent):
+            detector = DtmfDetector()
+            frames = side[: len(side) // 160 * 160].reshape(-1, 160)
+            assert not [event for frame in frames for event in detector.feed(frame)]
+        assert np.abs(caller.astype(int)).max(initial=0) < 200
+        assert np.abs(said).max() > 1000
+        for start, end in audio.paused_ms:
+            assert not both[start * 8 : end * 8].any()
+
+
 @contextlib.asynccontextmanager
 async def receiving(bodies: list[str]) -> Any:
     """A receiver of results that notes all of them, headers too."""
@@ -141,28 +183,32 @@ def test_number_is_nowhere_in_clear(
                 flow=FLOW.format(store=store),
                 keys=KEY,
                 records=tmp_path / "calls.db",
+                audio=tmp_path / "audio",
+                prompts=PromptStore(EspeakVoice(VoiceOptions()), tmp_path / "prompts"),
                 recognizer=recognizer,
                 webhook={"url": url, "secret": "a secret of the test"},
             ) as bench,
         ):
             line = await bench.call()
-            await line.mark()
+            await line.mark(2)
             await line.hear(speech)  # not sure enough
-            await line.say(line.caller.mark(await line.mark(2)))
-            await line.hear(speech)
             await line.say(line.caller.mark(await line.mark(3)))
-            await line.keys("1")
+            await line.hear(speech)
             await line.say(line.caller.mark(await line.mark(4)))
-            texts["the live record"] = str(await bench.record())
-            await line.keys(PIN)
+            await line.keys("1")
             await line.say(line.caller.mark(await line.mark(5)))
+            texts["the live record"] = str(await bench.record())
+            await line.hear(tones(PIN))  # the provider tells of a key behind its tone
+            await line.keys(PIN)
+            await line.hear(tones(PIN))  # again, for it seemed slow
+            await line.say(line.caller.mark(await line.mark(6)))
             await line.closed()
             record = await bench.ended()
             assert record["outcome"] == "completed"
             assert set(record["variables"]) == {"card", "pin"}
             # One more, whose caller keys half of it and goes.
             half = await bench.call("CA2")
-            await half.mark()
+            await half.mark(2)
             await half.keys(CARD[:9])
             await half.hang_up()
             texts["the record"] = str(record)
@@ -172,6 +218,9 @@ def test_number_is_nowhere_in_clear(
             texts["a webhook"] = "\n".join(bodies)
             # As a crash would leave them, log of the database and all.
             texts.update(files_in(tmp_path))
+            kept = len(list((tmp_path / "prompts").iterdir()))
+            assert kept == 4  # announcement, card, PIN, thanks; not the number that was read back
+            search_recordings(tmp_path / "audio", speech)
 
     kit.run(scenario)
     texts["the log"] = logged.getvalue()
