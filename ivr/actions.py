@@ -50,13 +50,22 @@ class LookUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the caller on, and answer through `Call.transferred` with the same id."""
+
+    transfer_id: int
+    number: str = field(repr=False)
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     """End the call: everything was said and heard."""
 
     reason: str
 
 
-Action = Play | Clear | Recognize | LookUp | Hangup
+Action = Play | Clear | Recognize | LookUp | Transfer | Hangup
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,8 @@ class TurnRecord:
         step: name of the flow's step.
         prompts: what was said to the caller; texts that repeat the caller's number are replaced.
         collected: how the collection ended; None where nothing was asked.
-        result: how a lookup ended: found, missing, or why it failed; None where nothing was looked
-            up.
+        result: how a lookup or a transfer ended: found, missing, transferred, or why it failed;
+            None where there was none.
         sensitive: the value must not be shown or stored in clear.
         prompt_end_ms: when the provider said that the prompt was played, None if it was cut short.
         speech_end_ms: end of the caller's last speech or key.

@@ -26,8 +26,6 @@ utterance in progress and follows it in the answer; keys that come too early wai
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +36,7 @@ from ivr.ear import Ear
 from ivr.endpointing.events import SpeechPaused, SpeechResumed, SpeechStarted, UtteranceEnded
 from ivr.errand import Errand
 from ivr.errors import StateError
-from ivr.flow.machine import Collect, Dialogue, End, Lookup, Prompt, Turn
+from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.request import Answer
 from ivr.flow.schema import Flow
 from ivr.playout import Playout
@@ -52,8 +50,6 @@ from ivr.recognition import (
     Recognition,
 )
 from ivr.typeahead import BURST_S, Key, TypeAhead
-
-_GRACE_S: Final = 5.0  # for a shell that is late: it keeps the time of a lookup, this is the net
 
 
 class Call:
@@ -200,12 +196,20 @@ class Call:
             lookup_id: as in the `LookUp` action.
             answer: found, missing or failed.
         """
-        errand = self._errand
-        if self.ended or errand is None or errand.number != lookup_id:
+        if not self._return(lookup_id, str(answer)):
             return []
-        self._errand = None
-        self.turns.append(errand.record(answer, self.clock_ms))
         return self._perform(self._dialogue.looked_up(answer))
+
+    def transferred(self, transfer_id: int, failure: str = "") -> list[Action]:
+        """Takes whether the caller was handed on; a stale id is dropped.
+
+        Args:
+            transfer_id: as in the `Transfer` action.
+            failure: why not, a stable name; empty where it was done.
+        """
+        if not self._return(transfer_id, f"failed: {failure}" if failure else "transferred"):
+            return []
+        return self._perform(self._dialogue.transferred(not failure))
 
     def tick(self, stalled_s: float) -> list[Action]:
         """Takes the shell's wall-clock watchdog: seconds since the last frame."""
@@ -308,10 +312,8 @@ class Call:
         plays, mark = self._playout.play(turn.prompts, self._clock)
         if turn.end is not None:
             return [*plays, *self._finish(turn.end, turn.prompts, mark)]
-        if turn.lookup is not None:
-            return [*plays, self._look_up(turn.lookup, turn.prompts)]
         if turn.collect is None:
-            raise StateError("a turn collects, looks up or ends")
+            return [*plays, *self._send_out(turn, mark)]
         self._questions += 1
         grammar = accepted_by(turn.collect)
         collection = Collection(turn.collect, grammar, turn.prompts, mark, self._questions)
@@ -321,12 +323,20 @@ class Call:
             self._start_waiting(collection)
         return [*plays, *self._take_typed_ahead()]
 
-    def _look_up(self, lookup: Lookup, prompts: tuple[Prompt, ...]) -> Action:
-        """Asks another system. Keys wait meanwhile; speech is no answer, for nothing was asked."""
+    def _send_out(self, turn: Turn, mark: str | None) -> list[Action]:
+        """Has something done elsewhere. Keys wait meanwhile; speech answers nothing: none asked."""
         self._errands += 1
-        deadline = self._clock + samples_of(lookup.longest_s + _GRACE_S)
-        self._errand = Errand(self._errands, lookup.step, prompts, deadline)
-        return LookUp(self._errands, lookup.request, lookup.step)
+        self._errand = Errand.of(turn, self._errands, mark)
+        return [] if self._errand.after else [self._errand.begin(self._clock)]
+
+    def _return(self, number: int, result: str) -> bool:
+        """Whether what was waited for is what came back; it is in the record then."""
+        errand = self._errand
+        if self.ended or errand is None or errand.number != number:
+            return False
+        self._errand = None
+        self.turns.append(errand.record(result, self.clock_ms))
+        return True
 
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
         self.outcome, self.variables = end.outcome, dict(end.variables)
@@ -340,6 +350,8 @@ class Call:
         if name == self._playout.goodbye:
             return self._hang_up(self.outcome)
         self._playout.played(name)
+        if self._errand is not None and name == self._errand.after:
+            return [self._errand.begin(self._clock)]
         collection = self._collection
         if collection is not None and name == collection.last_mark and not collection.barged_in:
             collection.prompt_end_ms = self.clock_ms
@@ -429,19 +441,26 @@ class Call:
     def _check_timers(self) -> list[Action]:
         collection = self._collection
         if self._playout.is_lost(self._clock):
-            if self._playout.goodbye is not None:
-                return self._hang_up(self.outcome)
-            if collection is not None:
-                self._start_waiting(collection)
-                return self._take_typed_ahead()
-        if self._errand is not None and self._clock >= self._errand.deadline:
-            return self.looked_up(self._errand.number, Answer.failed("no_answer"))
+            return self._prompts_over()
+        if self._errand is not None and self._errand.is_late(self._clock):
+            return self._give_up_on(self._errand)
         if collection is None or (collection.collect.speech and self._ear.in_speech):
             return []
         if collection.silent_too_long(self._clock):
             return self._decide(collection.unanswered(CompletionCause.NO_INPUT_TIMEOUT))
         collection.end_keys(self._clock)
         return self._settle(collection)
+
+    def _prompts_over(self) -> list[Action]:
+        """The last mark should have come: what it would have told is taken as told."""
+        if self._playout.goodbye is not None:
+            return self._hang_up(self.outcome)
+        if self._errand is not None and self._errand.after is not None:
+            return [self._errand.begin(self._clock)]
+        if (collection := self._collection) is None:
+            return []
+        self._start_waiting(collection)
+        return self._take_typed_ahead()
 
     def _decide(self, collected: Collected) -> list[Action]:
         collection = self._collection
@@ -463,11 +482,15 @@ class Call:
         self.ended = True
         return []
 
+    def _give_up_on(self, errand: Errand) -> list[Action]:
+        if isinstance(errand.action, LookUp):
+            return self.looked_up(errand.number, Answer.failed("no_answer"))
+        return self.transferred(errand.number, "no_answer")
+
     def _abandon(self) -> None:
         """Nobody waits for what is being looked up any more."""
         if self._errand is not None:
-            self.turns.append(self._errand.record(Answer.failed("hangup"), self.clock_ms))
-            self._errand = None
+            self._return(self._errand.number, "failed: hangup")
 
     def _hang_up(self, reason: str) -> list[Action]:
         over = self._collection is None and self._errand is None

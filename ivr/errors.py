@@ -13,6 +13,10 @@ noinput and nomatch are values (`ivr.recognition.CompletionCause`), never except
 hold digits that a caller spoke or keyed.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class IvrError(Exception):
     """Every error that `ivr` raises on purpose."""
@@ -23,7 +27,29 @@ class ConfigError(IvrError):
 
 
 class FlowError(ConfigError):
-    """A call-flow file is wrong; the message names file and line."""
+    """A call-flow file is wrong; the message names file and line.
+
+    Args:
+        message: of the first mistake.
+        line: of it, from 1; 0 where it has none.
+        others: mistakes in the same file that are told beside it.
+    """
+
+    def __init__(self, message: str, line: int = 0, others: Sequence[FlowError] = ()) -> None:
+        super().__init__(message)
+        self.line = line
+        self.others = tuple(others)
+
+    @classmethod
+    def of(cls, mistakes: Sequence[FlowError]) -> FlowError:
+        """Several mistakes as one error, which says the first; all have their own message once."""
+        first, *others = {str(mistake): mistake for mistake in mistakes}.values()
+        return cls(str(first), first.line, others)
+
+    @property
+    def mistakes(self) -> tuple[FlowError, ...]:
+        """All of them, in the order of the file."""
+        return tuple(sorted((self, *self.others), key=lambda mistake: mistake.line))
 
 
 class ProtocolError(IvrError):

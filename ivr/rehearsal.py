@@ -14,7 +14,9 @@ A lookup is answered in the caller's stead, by what it is to find, or by what a 
 
     holder=Jane; balance=12.50     the results
     (missing)                      there is no such thing
-    (failed)                       no answer
+    (failed)                       no answer; the caller is not handed on, at a transfer
+
+Any other line says that a transfer is done.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ivr.collection import Collection
-from ivr.flow.machine import Dialogue, End, Lookup, Prompt, Turn
+from ivr.flow.machine import HANGUP, Dialogue, End, Lookup, Prompt, Transfer, Turn
 from ivr.flow.model import Flow
 from ivr.flow.request import MISSING, Answer
 from ivr.grammar.grammar import parse_grammar
@@ -59,6 +61,7 @@ class Rehearsal:
         prompts: what the agent said since the last answer.
         end: how the call ended; None while it goes on.
         lookup: what is being looked up; None while the caller is asked.
+        transfer: whom the caller is handed on to; None while the call goes on here.
         sensitive: the names of those that must not be shown.
 
     State: the dialogue and its open question.
@@ -70,6 +73,7 @@ class Rehearsal:
         self.prompts: tuple[Prompt, ...] = ()
         self.end: End | None = None
         self.lookup: Lookup | None = None
+        self.transfer: Transfer | None = None
         self._question: Collection | None = None
         self._take(self._dialogue.start())
 
@@ -99,8 +103,20 @@ class Rehearsal:
         """What the open lookup came to."""
         self._take(self._dialogue.looked_up(answer))
 
+    def hang_up(self) -> None:
+        """The caller hangs up, whatever is going on."""
+        self.prompts, self.end = (), End(HANGUP, self.variables)
+        self.lookup = self.transfer = self._question = None
+
+    def transferred(self, line: str) -> bool:
+        """Whether the open transfer is done, by a line."""
+        done = line.strip() != NO_ANSWER
+        self._take(self._dialogue.transferred(done))
+        return done
+
     def _take(self, turn: Turn) -> None:
-        self.prompts, self.end, self.lookup = turn.prompts, turn.end, turn.lookup
+        self.prompts, self.end = turn.prompts, turn.end
+        self.lookup, self.transfer = turn.lookup, turn.transfer
         self._question = None
         if turn.collect is not None:
             grammar = accepted_by(turn.collect)

@@ -27,7 +27,8 @@ def check(
 ) -> None:
     """Check call flows as a server does before its first call.
 
-    Exit status 1 if one of them is wrong; of each the first mistake is told.
+    Exit status 1 if one of them is wrong. Of each all mistakes are told that can be seen: those in
+    the ways through it only once those in its keys are mended.
     """
     from ivr.flow.schema import load_flow
 
@@ -36,9 +37,10 @@ def check(
         try:
             flow = load_flow(path)
         except FlowError as error:
-            results.append({"file": str(path), "ok": False, "error": str(error)})
+            told = [str(mistake) for mistake in error.mistakes]
+            results.append({"file": str(path), "ok": False, "error": told[0], "errors": told})
             if not as_json:
-                typer.echo(str(error), err=True)
+                typer.echo("\n".join(told), err=True)
         else:
             results.append({"file": str(path), "ok": True, "flow": flow.flow})
             if not as_json:

@@ -73,11 +73,19 @@ def _talk(
             typer.echo(f"lookup  {rehearsal.lookup.step}: {answer.reason or answer.cause}")
             rehearsal.looked_up(answer)
             continue
-        asked = "lookup" if rehearsal.lookup is not None else "caller"
+        asked = "lookup" if rehearsal.lookup else "transfer" if rehearsal.transfer else "caller"
         if rehearsal.end is not None or (line := read(asked)) is None:
             return answered
-        if rehearsal.lookup is not None and line != HANG_UP:
+        if line == HANG_UP and asked != "caller":
+            rehearsal.hang_up()
+            continue
+        if rehearsal.lookup is not None:
             answered += _look_up(rehearsal, rehearsal.lookup, line, echo=echo)
+            continue
+        if rehearsal.transfer is not None:
+            number, done = rehearsal.transfer.number, rehearsal.transferred(line)
+            typer.echo(f"{'handed' if done else 'failed'}  {number}")
+            answered += 1
             continue
         masks = rehearsal.masks
         if echo:

@@ -105,6 +105,17 @@ class TwilioSettings(_Section):
         description="The account's auth token; with it the X-Twilio-Signature of every webhook and "
         "media socket is checked, for which server.public_url is needed. Null: nothing is checked.",
     )
+    account_sid: str | None = Field(
+        default=None,
+        pattern="^AC[0-9A-Za-z]{32}$",
+        description="The account's id; with it and the auth token a transfer goes over the REST "
+        "API. Null: the stream is closed, and the provider asks at /voice/after whom to dial.",
+    )
+    api_url: str = Field(
+        default="https://api.twilio.com",
+        pattern="^https?://.",
+        description="Address of the REST API; another for another region.",
+    )
 
 
 class RecognizerSettings(_Section):
@@ -255,6 +266,11 @@ class LookupSettings(_Section):
         default=False,
         description="Whether the names among them may stand for addresses inside the own network. "
         "An address in the list stands for itself.",
+    )
+    databases: dict[str, SecretStr] = Field(
+        default={},
+        description="Databases that flows may read, by name: {bank: "
+        "postgresql://USER:PASSWORD@HOST/DATABASE}, or sqlite:////PATH.",
     )
     tokens: dict[str, SecretStr] = Field(
         default={},

@@ -28,6 +28,7 @@ from ivr.flow.model import (
     SetStep,
     Step,
     SubflowStep,
+    TransferStep,
 )
 from ivr.grammar.lists import unpinned
 
@@ -103,6 +104,7 @@ _SHAPES: Final = {
     "confirm": ("{{", "}}"),
     "menu": ("{{", "}}"),
     "lookup": ("[(", ")]"),
+    "transfer": ("([", "])"),
     "set": ("[[", "]]"),
     "branch": ("{", "}"),
     "subflow": ("[[", "]]"),
@@ -138,6 +140,9 @@ def _node(name: str, step: Step) -> Node:  # noqa: PLR0911 - one line a kind
     if isinstance(step, LookupStep):
         results = (f"gives {', '.join(step.results)}",) if step.results else ()
         return Node(name, "lookup", tuple(map(_short, (_source_text(step), *results))))
+    if isinstance(step, TransferStep):
+        said = (_short(step.say.text),) if step.say is not None else ()
+        return Node(name, "transfer", (*said, f"to {_short(step.transfer)}"))
     if isinstance(step, SetStep):
         return Node(name, "set", tuple(_short(f"{key} = {text}") for key, text in step.set.items()))
     if isinstance(step, BranchStep):

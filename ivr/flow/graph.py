@@ -19,6 +19,7 @@ from ivr.flow.model import (
     MenuStep,
     SayStep,
     SetStep,
+    TransferStep,
 )
 from ivr.flow.source import Path
 
@@ -52,6 +53,8 @@ def edges(flow: Flow) -> Iterator[Edge]:
             yield Edge(name, step.found, ("found",))
             yield Edge(name, step.after_missing, ("missing",))
             yield Edge(name, step.failed, ("failed",))
+        if isinstance(step, TransferStep):
+            yield Edge(name, step.failed, ("failed",))
         if isinstance(step, BranchStep):
             for index, case in enumerate(step.branch):
                 yield Edge(name, case.next, ("branch", index, "next"))
@@ -60,8 +63,9 @@ def edges(flow: Flow) -> Iterator[Edge]:
             yield Edge(name, step.on_ambiguous, ("on_ambiguous",))
         if isinstance(step, AskStep):
             yield Edge(name, flow.listening(step).on_failure or "", ("on_failure",))
-            if flow.on_operator is not None and flow.listening(step).commands:
-                yield Edge(name, flow.on_operator, ("on_operator",))
+            operator = flow.operator(step)
+            if operator is not None and flow.listening(step).commands:
+                yield Edge(name, operator, ("on_operator",))
 
 
 def closure(start: Iterable[str], arrows: Iterable[tuple[str, str]]) -> set[str]:

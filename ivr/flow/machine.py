@@ -44,22 +44,25 @@ from ivr.flow.model import (
     SayStep,
     SetStep,
     SubflowStep,
+    TransferStep,
 )
 from ivr.flow.parts import Listening, Text
 from ivr.flow.request import Answer, LookupCause, longest_s, request_of
 from ivr.flow.saying import announced, made_of, recording_name
 from ivr.flow.source import Path
+from ivr.flow.steps import DIALLED
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
-from ivr.flow.turn import Collect, End, Lookup, Prompt, Turn
+from ivr.flow.turn import Collect, End, Lookup, Prompt, Transfer, Turn
 from ivr.flow.variables import Variables
 from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, Unclear
 
-__all__ = ["Collect", "Dialogue", "End", "Lookup", "Prompt", "Turn"]
+__all__ = ["Collect", "Dialogue", "End", "Lookup", "Prompt", "Transfer", "Turn"]
 
 GAVE_UP: Final = "gave_up"
 HANGUP: Final = "hangup"
+TRANSFERRED: Final = "transferred"
 _WISHES: Final = frozenset(
     {
         CompletionCause.REPEAT,
@@ -115,7 +118,8 @@ class Dialogue:
     @property
     def variables(self) -> dict[str, str]:
         """What has been captured so far, and what was given at the start; a copy."""
-        at_end = isinstance(self._flow.steps.get(self._step or ""), EndStep)
+        step = self._flow.steps.get(self._step or "")
+        at_end = isinstance(step, EndStep) or (isinstance(step, TransferStep) and self._ended)
         return self._variables.shown(ended=at_end)
 
     def start(self) -> Turn:
@@ -170,6 +174,17 @@ class Dialogue:
         found = answer.cause is LookupCause.FOUND and self._variables.look_up(step, answer.data)
         return self._enter(step.found if found else step.failed)
 
+    def transferred(self, done: bool) -> Turn:
+        """Take whether the caller was handed on, give the next turn.
+
+        Raises:
+            StateError: no transfer is waited for.
+        """
+        step = self._flow.steps[self._step or self._flow.start]
+        if self._step is None or self._ended or not isinstance(step, TransferStep):
+            raise StateError("the dialogue waits for no transfer")
+        return self._end((), TRANSFERRED) if done else self._enter(step.failed)
+
     def _captured(self, name: str, step: CaptureStep, result: Collected) -> Turn:
         if result.value is None:
             raise StateError(f"step {name} was given success without a value")
@@ -219,10 +234,11 @@ class Dialogue:
     def _wished(self, name: str, step: AskStep, wish: CompletionCause) -> Turn:
         """The caller did not answer but wants something; that is no failure."""
         if wish is CompletionCause.OPERATOR:
-            if self._flow.on_operator is None:
+            operator = self._flow.operator(step)
+            if operator is None:
                 return self._failed(name, step, "no_match")
             self._forget_answer(step)
-            return self._enter(self._flow.on_operator)
+            return self._enter(operator)
         if wish is CompletionCause.RESTART and isinstance(step, ConfirmStep):
             self._variables.drop(step.confirm)
             self._resumed[self._captured_by[step.confirm][0]] = "restarted"
@@ -248,10 +264,9 @@ class Dialogue:
         while not isinstance(step, AskStep | EndStep):
             if isinstance(step, SayStep):
                 prompts.append(self._prompt(name, ("say",), step.say))
-            if isinstance(step, LookupStep):
-                if (lookup := self._look_up(name, step)) is not None:
-                    said = () if step.say is None else (self._prompt(name, ("say",), step.say),)
-                    return Turn((*prompts, *said), lookup=lookup)
+            if isinstance(step, LookupStep | TransferStep):
+                if (turn := self._leave(name, step, tuple(prompts))) is not None:
+                    return turn
                 name = step.failed
             else:
                 name = self._pass(name, step)
@@ -270,11 +285,24 @@ class Dialogue:
             self._heard.pop(name, None)
         return self._ask(name, step, cause, tuple(prompts))
 
+    def _leave(
+        self, name: str, step: LookupStep | TransferStep, before: tuple[Prompt, ...]
+    ) -> Turn | None:
+        """The turn of a step that others do; None where they cannot with these values."""
+        self._step = name
+        said = () if step.say is None else (self._prompt(name, ("say",), step.say),)
+        if isinstance(step, TransferStep):
+            number = fill(parse_template(step.transfer), self._variables.values)
+            if not DIALLED.fullmatch(number):
+                return None
+            return Turn((*before, *said), transfer=Transfer(name, number))
+        lookup = self._look_up(name, step)
+        return None if lookup is None else Turn((*before, *said), lookup=lookup)
+
     def _look_up(self, name: str, step: LookupStep) -> Lookup | None:
         """What to ask; None where that cannot be asked with these values."""
         self._variables.forget_results(step)
-        self._step = name
-        request = request_of(step.lookup, self._variables.values)
+        request = request_of(step.lookup, self._variables.values, self._flow.kind)
         return (
             None if request is None else Lookup(name, request, longest_s(step.lookup), step.results)
         )

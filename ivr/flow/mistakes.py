@@ -2,8 +2,8 @@
 
 Theory of operation: pydantic reports every finding with a location and a type. The location, less
 the tags of the step kinds, is a key path, which `ivr.flow.source` knows the line of; the type
-chooses the sentence; the key's own description is the cure. Of several findings the one that stands
-first in the file is shown.
+chooses the sentence; the key's own description is the cure. Of several findings in one place the
+first is told.
 """
 
 from __future__ import annotations
@@ -21,18 +21,16 @@ from ivr.flow.parts import KIND, Listening, Model, Text
 from ivr.flow.source import Path, Source
 
 
-def first_mistake(source: Source, error: ValidationError) -> FlowError:
-    """The mistake that stands first in the file, in our words."""
+def in_our_words(source: Source, error: ValidationError) -> FlowError:
+    """The mistakes, the one first that stands first in the file."""
     found = [(details, *_locate(details["loc"])) for details in error.errors(include_url=False)]
     strange = {path[:-1] for details, path, _ in found if details["type"] == "extra_forbidden"}
     # A key that is missing beside one that is unknown is most often the same key, misspelt.
-    shown = [
-        (source.line(path), index)
-        for index, (details, path, _) in enumerate(found)
-        if not (details["type"] == "missing" and path[:-1] in strange)
-    ]
-    details, path, model = found[min(shown)[1]]
-    return source.error(path, _message(dict(details), path, model))
+    shown: dict[Path, FlowError] = {}
+    for details, path, model in found:
+        if not (details["type"] == "missing" and path[:-1] in strange):
+            shown.setdefault(path, source.error(path, _message(dict(details), path, model)))
+    return FlowError.of(sorted(shown.values(), key=lambda mistake: mistake.line))
 
 
 def _locate(location: tuple[str | int, ...]) -> tuple[Path, type[Model]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -24,8 +24,11 @@ from ivr.flow.steps import (
     SetStep,
     Step,
     SubflowStep,
+    TransferStep,
     kinds,
 )
+from ivr.flow.text import names, parse_template
+from ivr.flow.values import TEXT, kind_of_grammar
 from ivr.grammar.lists import Directory
 
 __all__ = [
@@ -45,8 +48,12 @@ __all__ = [
     "SetStep",
     "Step",
     "SubflowStep",
+    "TransferStep",
     "kinds",
 ]
+
+
+Kind = Annotated[str, Field(pattern="^(text|digits|number|amount|date|boolean)$")]
 
 
 class Flow(Model):
@@ -58,6 +65,11 @@ class Flow(Model):
         default={},
         description="Variables that are not captured: their text, or nothing where the server gives"
         " it for each call.",
+    )
+    types: dict[Name, Kind] = Field(
+        default={},
+        description="Of what kind the values of variables are that are not captured: text, digits,"
+        " number, amount, date or boolean; text where nothing is said.",
     )
     lists: dict[Name, str] = Field(
         default={},
@@ -136,6 +148,10 @@ class Flow(Model):
         own = {key: getattr(step, key) for key in step.model_fields_set & _LISTENING_KEYS}
         return self.defaults.model_copy(update=own)
 
+    def operator(self, step: AskStep) -> str | None:
+        """The step to go to when the caller asks for the operator; None where nobody is there."""
+        return step.on_operator or self.on_operator
+
     def capturers(self, variable: str) -> tuple[str, ...]:
         """The steps that capture a variable."""
         return tuple(
@@ -172,6 +188,28 @@ class Flow(Model):
         return frozenset(
             [step.kept for step in self.captures(variable)] + ["masked"] * secret or ["plain"]
         )
+
+    def kind(self, variable: str) -> str:
+        """The kind of a variable's values (`ivr.flow.values`)."""
+        if (declared := self.types.get(variable)) is not None:
+            return declared
+        kinds = {kind_of_grammar(step.grammar) for step in self.captures(variable)}
+        return kinds.pop() if len(kinds) == 1 else TEXT
+
+    def said_by_caller(self) -> frozenset[str]:
+        """Variables that hold what a caller said or keyed, or what was made of it."""
+        said = {step.capture for step in self.steps.values() if isinstance(step, CaptureStep)}
+        sets = [step.set for step in self.steps.values() if isinstance(step, SetStep)]
+        while True:
+            copies = {
+                variable
+                for texts in sets
+                for variable, text in texts.items()
+                if not said.isdisjoint(names(parse_template(text)))
+            }
+            if copies <= said:
+                return frozenset(said)
+            said |= copies
 
     def after_no(self, step: ConfirmStep) -> str:
         """The step that follows a no."""

@@ -20,6 +20,7 @@ _LOOKS: Final = {
     "confirm": ("#dcfce7", 14),
     "menu": ("#fef3c7", 14),
     "lookup": ("#e0e7ff", 4),
+    "transfer": ("#fce7f3", 26),
     "set": ("#f3e8ff", 0),
     "branch": ("#ffedd5", 14),
     "subflow": ("#cffafe", 0),

@@ -11,19 +11,19 @@ Values may be secret, so no `repr` here shows one, and no error quotes one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from ivr.flow.lookup import PARAMETER, CallSource, CsvSource, HttpSource, Source, SqlSource, filled
 from ivr.flow.text import Placeholder, fill, parse_template
+from ivr.flow.values import BOOLEAN, NUMBER, canonical, is_canonical
 
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
 _BACKOFF_S: Final = 1.0  # what the waits between attempts come to, at most, beside the answers
-LONGEST_TEXT: Final = 1000  # characters of a result
 _INDEX: Final = re.compile(r"[0-9]{1,6}")
 
 
@@ -48,6 +48,10 @@ class Answer:
     cause: LookupCause
     data: Any = field(default=None, repr=False)
     reason: str = ""
+
+    def __str__(self) -> str:
+        """How it ended, for the record."""
+        return f"{self.cause}: {self.reason}" if self.reason else str(self.cause)
 
     @classmethod
     def found(cls, data: Any) -> Answer:
@@ -79,11 +83,12 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class SqlRequest:
-    """A select and its parameters."""
+    """A select, its parameters, and of what kind each is."""
 
     sql: str
     database: str
     parameters: Mapping[str, str] = field(repr=False)
+    kinds: Mapping[str, str]
     timeout_s: float
 
 
@@ -108,14 +113,23 @@ class CallRequest:
 Request = HttpRequest | SqlRequest | CsvRequest | CallRequest
 
 
-def request_of(source: Source, values: Mapping[str, str]) -> Request | None:
-    """What to ask with the values of now; None where a value would change where is asked."""
+def request_of(
+    source: Source, values: Mapping[str, str], kind: Callable[[str], str]
+) -> Request | None:
+    """What to ask; None where a value would change where is asked.
+
+    Args:
+        source: of the step.
+        values: of the variables, now.
+        kind: of a variable's value (`ivr.flow.values`).
+    """
     match source:
         case HttpSource():
             return _http_request(source, values)
         case SqlSource(sql=sql, database=database):
             parameters = {name: values[name] for name in PARAMETER.findall(sql)}
-            return SqlRequest(sql, database, parameters, source.timeout_s)
+            kinds = {name: kind(name) for name in parameters}
+            return SqlRequest(sql, database, parameters, kinds, source.timeout_s)
         case CsvSource(csv=file):
             where = {column: _filled(text, values) for column, text in source.where.items()}
             return CsvRequest(file, where, source.timeout_s)
@@ -141,7 +155,7 @@ def _http_request(source: HttpSource, values: Mapping[str, str]) -> HttpRequest 
     url = "".join(
         piece if isinstance(piece, str) else _encoded(fill((piece,), values)) for piece in template
     )
-    body = filled(source.body, lambda text: _filled(text, values))
+    body = filled(source.body, lambda text: _in_json(text, values))
     return HttpRequest(url, source.method, headers, body, source.timeout_s, source.attempts)
 
 
@@ -155,8 +169,23 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return fill(parse_template(text), values)
 
 
+def _in_json(text: str, values: Mapping[str, str]) -> str | int | float | bool:
+    """A text with its values; a number or a truth where that is all it is asked to be."""
+    template = parse_template(text)
+    if len(template) == 1 and isinstance(place := template[0], Placeholder):
+        value = values[place.name]
+        if place.as_kind == BOOLEAN and is_canonical(BOOLEAN, value):
+            return value == "yes"
+        if place.as_kind == NUMBER and is_canonical(NUMBER, value):
+            return float(value) if "." in value else int(value)
+    return fill(template, values)
+
+
 def read_results(
-    data: Any, results: Mapping[str, str], declared: Mapping[str, str]
+    data: Any,
+    results: Mapping[str, str],
+    declared: Mapping[str, str],
+    kind: Callable[[str], str],
 ) -> dict[str, str] | None:
     """The variables that an answer gives; None where it is not what the flow was told.
 
@@ -164,6 +193,7 @@ def read_results(
         data: of an `Answer`.
         results: variables, and the path of each in the data.
         declared: values that the flow's file gives the variables where the answer has none.
+        kind: of a variable's value (`ivr.flow.values`).
     """
     found = {}
     for name, path in results.items():
@@ -171,10 +201,10 @@ def read_results(
         if value is None and name in declared:
             found[name] = declared[name]
             continue
-        text = _text(value)
-        if text is None:
+        try:
+            found[name] = canonical(kind(name), value)
+        except ValueError:
             return None
-        found[name] = text
     return found
 
 
@@ -188,11 +218,3 @@ def _at(data: Any, path: str) -> Any:
         else:
             return None
     return data
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None or isinstance(value, dict | list):
-        return None
-    return str(value)[:LONGEST_TEXT]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.flow.check import texts
 from ivr.flow.model import Flow
 from ivr.flow.source import Path
+from ivr.flow.steps import texts
 from ivr.flow.text import Template, fill, fill_pieces, parse_template, says_something
 from ivr.flow.turn import Piece, Prompt
 

@@ -11,6 +11,8 @@ another check.
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +20,13 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from ivr.errors import ConfigError, FlowError
 from ivr.flow.check import check_flow
-from ivr.flow.mistakes import first_mistake
-from ivr.flow.model import Flow
+from ivr.flow.lookup import CsvSource
+from ivr.flow.mistakes import in_our_words, unknown
+from ivr.flow.model import Flow, LookupStep
 from ivr.flow.parts import Model, Name
 from ivr.flow.source import Source, parse_yaml
 from ivr.flow.subflow import expand
+from ivr.flow.tables import headings_of
 from ivr.grammar.list_file import list_path, read_list
 from ivr.grammar.lists import Directory, publish
 
@@ -78,9 +82,11 @@ def _parse(text: str, file: str, folder: Path, callers: tuple[Path, ...]) -> Flo
     source = parse_yaml(text, file)
     if not isinstance(source.data, dict):
         raise source.error((), 'a flow is made of keys and values; begin with "flow: a_name"')
-    for empty in source.empty(source.data):
-        if empty[0] != "variables":
-            raise source.error(empty, _EMPTY)
+    empty = [
+        source.error(path, _EMPTY) for path in source.empty(source.data) if path[0] != "variables"
+    ]
+    if empty:
+        raise FlowError.of(empty)
     try:
         named = _Lists.model_validate(source.data).lists
         directories = {
@@ -88,7 +94,7 @@ def _parse(text: str, file: str, folder: Path, callers: tuple[Path, ...]) -> Flo
         }
         flow = Flow.model_validate(source.data, context=directories)
     except ValidationError as error:
-        raise first_mistake(source, error) from None
+        raise in_our_words(source, error) from None
 
     def load(step: str, place: str) -> Flow:
         path = folder / place
@@ -100,9 +106,55 @@ def _parse(text: str, file: str, folder: Path, callers: tuple[Path, ...]) -> Flo
 
     flow.keep(directories.values())
     flow.come_from(list_path(place, folder) for place in named.values())
+    flow = _place_tables(flow, source, folder)
     flow = expand(flow, source, load)
-    check_flow(flow, source)
+    if mistakes := check_flow(flow, source):
+        raise FlowError.of(mistakes)
     return flow
+
+
+def _place_tables(flow: Flow, source: Source, folder: Path) -> Flow:
+    """The flow with the full paths of the CSV files that it looks into.
+
+    Raises:
+        FlowError: one cannot be read, or has no such column.
+    """
+    steps = dict(flow.steps)
+    wrong: list[FlowError] = []
+    for name, step in flow.steps.items():
+        if isinstance(step, LookupStep) and isinstance(step.lookup, CsvSource):
+            path = (folder / step.lookup.csv).absolute()
+            wrong += _check_table(name, step, path, source)
+            placed = step.lookup.model_copy(update={"csv": str(path)})
+            steps[name] = step.model_copy(update={"lookup": placed})
+            flow.come_from([path])
+    if wrong:
+        raise FlowError.of(wrong)
+    return flow.model_copy(update={"steps": steps})
+
+
+def _check_table(name: str, step: LookupStep, path: Path, source: Source) -> Iterator[FlowError]:
+    here = ("steps", name, "lookup", "csv")
+    try:
+        columns = headings_of(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        yield source.error(here, f"{path} cannot be read ({reason}); give the path of a CSV file")
+        return
+    except (ValueError, csv.Error):
+        cure = "save it as UTF-8, its first line the names of the columns, each once"
+        yield source.error(here, f"{path} is no table; {cure}")
+        return
+    asked = step.lookup.where if isinstance(step.lookup, CsvSource) else {}
+    for column in asked:
+        if column not in columns:
+            place = ("steps", name, "lookup", "where", column)
+            yield source.error(place, unknown("column", column, columns))
+    for variable, column in step.results.items():
+        if column not in columns:
+            yield source.error(
+                ("steps", name, "results", variable), unknown("column", column, columns)
+            )
 
 
 class _Lists(Model):

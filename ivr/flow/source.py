@@ -65,7 +65,8 @@ class Source:
     def error(self, path: Sequence[str | int], message: str) -> FlowError:
         """The one message for a mistake: file, line, key path, what is wrong and what to do."""
         place = dotted(path)
-        return FlowError(f"{self.file}:{self.line(path)}: {place + ': ' if place else ''}{message}")
+        line = self.line(path)
+        return FlowError(f"{self.file}:{line}: {place + ': ' if place else ''}{message}", line)
 
 
 def dotted(path: Sequence[str | int]) -> str:

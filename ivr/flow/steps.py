@@ -9,6 +9,8 @@ on. What the steps are made of is in `ivr.flow.parts`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Final
 
 from pydantic import (
@@ -25,11 +27,16 @@ from pydantic import (
 from ivr.errors import ConfigError
 from ivr.flow.lookup import Source
 from ivr.flow.parts import KIND, Listening, Model, Name, Template, Text
+from ivr.flow.text import names, parse_template
 from ivr.grammar import parse_grammar
 from ivr.grammar.lists import pin
 
 YES_NO: Final = ("yes", "no")
 BOOLEAN: Final = "builtin:boolean"
+# E.164, with a country's code; or a SIP address without parameters.
+DIALLED: Final = re.compile(
+    r"\+[1-9][0-9]{5,14}|sips?:[A-Za-z0-9._~+-]{1,64}@[A-Za-z0-9.:-]{1,128}"
+)
 _LONGEST_CHOICE: Final = 4  # digits; what is longer is a number to capture
 
 
@@ -52,6 +59,10 @@ class _AskStep(Listening):
     )
     help: Text | None = Field(
         default=None, description="What to say to a caller who asks for help; else the prompt."
+    )
+    on_operator: Name | None = Field(
+        default=None,
+        description="The step to go to when the caller asks for the operator; else the flow's.",
     )
 
 
@@ -271,11 +282,44 @@ class LookupStep(Model):
         return self.missing or self.failed
 
 
+class TransferStep(Model):
+    """Hands the caller on to another telephone, which ends the call here."""
+
+    transfer: Template = Field(
+        description="The number, as +15550100 or sip:desk@example.com; {name} puts in a variable."
+    )
+    from_caller: bool = Field(
+        default=False,
+        description="Whether the number may be made of what the caller said or keyed.",
+    )
+    say: Text | None = Field(default=None, description="What the caller hears before.")
+    failed: Name = Field(description="The step that follows where the call could not be handed on.")
+
+    @field_validator("transfer")
+    @classmethod
+    def _check_number(cls, value: str) -> str:
+        if not names(parse_template(value)) and not DIALLED.fullmatch(value):
+            raise ValueError(
+                "must be a number with + and the country's code, in quotes, or sip:NAME@HOST"
+            )
+        return value
+
+
 class EndStep(Model):
     """Ends the call."""
 
     end: Name = Field(description="The outcome for the call record, such as completed.")
     say: Text | None = Field(default=None, description="What to say before hanging up.")
+
+
+def texts(step: object) -> Iterator[tuple[tuple[str | int, ...], Text]]:
+    """Every text that a step can say, with its place in the step: ``("no_input", 0)``."""
+    for key in ("say", "prompt", "help", "restarted", "unclear"):
+        if isinstance(text := getattr(step, key, None), Text):
+            yield (key,), text
+    for key in ("no_input", "no_match", "rejected"):
+        for index, text in enumerate(getattr(step, key, ())):
+            yield (key, index), text
 
 
 def kinds(data: object) -> tuple[str, ...]:
@@ -297,6 +341,7 @@ KINDS: Final[dict[str, type[Model]]] = {
     "confirm": ConfirmStep,
     "menu": MenuStep,
     "lookup": LookupStep,
+    "transfer": TransferStep,
     "set": SetStep,
     "branch": BranchStep,
     "subflow": SubflowStep,
@@ -309,6 +354,7 @@ Step = Annotated[
     | Annotated[ConfirmStep, Tag("confirm" + KIND)]
     | Annotated[MenuStep, Tag("menu" + KIND)]
     | Annotated[LookupStep, Tag("lookup" + KIND)]
+    | Annotated[TransferStep, Tag("transfer" + KIND)]
     | Annotated[SetStep, Tag("set" + KIND)]
     | Annotated[BranchStep, Tag("branch" + KIND)]
     | Annotated[SubflowStep, Tag("subflow" + KIND)]

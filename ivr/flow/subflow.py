@@ -11,9 +11,10 @@ refused or is sensitive is treated as one everywhere. Each question takes its ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ivr.errors import FlowError
 from ivr.flow.mistakes import unknown
 from ivr.flow.model import (
     AskStep,
@@ -27,13 +28,14 @@ from ivr.flow.model import (
     SetStep,
     Step,
     SubflowStep,
+    TransferStep,
 )
 from ivr.flow.parts import Text
 from ivr.flow.source import Source
 from ivr.flow.text import rename
 
 _STEP_KEYS = (
-    *("next", "yes", "no", "on_ambiguous", "on_failure", "otherwise"),
+    *("next", "yes", "no", "on_ambiguous", "on_failure", "on_operator", "otherwise"),
     *("found", "missing", "failed"),
 )
 _VARIABLE_KEYS = ("capture", "confirm")
@@ -53,60 +55,69 @@ def expand(flow: Flow, source: Source, load: Callable[[str, str], Flow]) -> Flow
     steps: dict[str, Step] = {}
     inner: set[str] = set()
     called: list[Flow] = []
+    types: dict[str, str] = {}
+    wrong: list[FlowError] = []
     for name, step in flow.steps.items():
         if not isinstance(step, SubflowStep):
             steps[name] = step
             continue
         sub = load(name, step.subflow)
-        _check_call(flow, name, step, sub, source)
+        if mistakes := list(_check_call(flow, name, step, sub, source)):
+            wrong += mistakes
+            continue
         inside = _Inside(name, step, sub)
         for new, put in inside.steps().items():
             if new in flow.steps and new != name:
-                raise source.error(("steps", new), f"{name} calls a flow with this step; rename it")
+                message = f"{name} calls a flow with this step; rename it"
+                wrong.append(source.error(("steps", new), message))
             steps[new] = put
             source.lines.setdefault(("steps", new), source.line(("steps", name)))
         inner |= inside.hidden
+        types.update(inside.types)
         called.append(sub)
+    if wrong:
+        raise FlowError.of(wrong)
     if not called:
         return flow
-    whole = flow.model_copy(update={"steps": steps})
+    whole = flow.model_copy(update={"steps": steps, "types": {**flow.types, **types}})
     whole.call(called, inner)
     return whole
 
 
-def _check_call(flow: Flow, name: str, step: SubflowStep, sub: Flow, source: Source) -> None:
+def _check_call(
+    flow: Flow, name: str, step: SubflowStep, sub: Flow, source: Source
+) -> Iterator[FlowError]:
     """What the caller gives, takes and goes on with is what the called flow has."""
     here = ("steps", name)
     for argument in step.arguments:
         if argument not in sub.variables:
-            raise source.error(
+            yield source.error(
                 (*here, "arguments", argument), unknown("variable", argument, sub.variables)
             )
     for variable, text in sub.variables.items():
         if text is None and variable not in step.arguments:
-            raise source.error(
+            yield source.error(
                 here, f'{step.subflow} needs a value for "{variable}"; add it to arguments'
             )
     made = sub.all_variables() - sub.variables.keys()
     for result, variable in step.results.items():
         if variable not in made:
-            raise source.error((*here, "results", result), unknown("variable", variable, made))
+            yield source.error((*here, "results", result), unknown("variable", variable, made))
     outcomes = {end.end for end in sub.steps.values() if isinstance(end, EndStep)}
     for outcome, follows in step.ends.items():
         if outcome not in outcomes:
-            raise source.error((*here, "ends", outcome), unknown("outcome", outcome, outcomes))
+            yield source.error((*here, "ends", outcome), unknown("outcome", outcome, outcomes))
         if follows not in flow.steps:
-            raise source.error((*here, "ends", outcome), unknown("step", follows, flow.steps))
+            yield source.error((*here, "ends", outcome), unknown("step", follows, flow.steps))
     for outcome in sorted(outcomes - step.ends.keys()):
-        raise source.error(
+        yield source.error(
             (*here, "ends"), f'{step.subflow} can end with "{outcome}"; say which step follows'
         )
-    if sub.on_operator is not None:
-        raise source.error(
-            (*here, "subflow"),
-            "a called flow has no on_operator of its own; the caller's is heard in it: remove it "
-            "there",
-        )
+    for result, variable in step.results.items():
+        if result in flow.types and flow.types[result] != sub.kind(variable):
+            yield source.error(
+                ("types", result), f"{step.subflow} gives it {sub.kind(variable)}; write that"
+            )
 
 
 class _Inside:
@@ -120,6 +131,11 @@ class _Inside:
             for variable in sub.all_variables()
         }
         self.hidden = set(self._variables.values()) - step.results.keys()
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The kinds of its variables."""
+        return {self._variables[name]: kind for name, kind in self._sub.types.items()}
 
     def steps(self) -> dict[str, Step]:
         """The steps to put in place of the one that calls."""
@@ -144,6 +160,7 @@ class _Inside:
         changes: dict[str, Any] = {}
         if isinstance(step, AskStep):
             changes.update(self._sub.listening(step).model_dump())
+            changes["on_operator"] = step.on_operator or self._sub.on_operator
         if isinstance(step, ConfirmStep):
             changes["no"] = self._sub.after_no(step)
         here = {**dict(step), **changes}
@@ -156,10 +173,7 @@ class _Inside:
         changes.update(self._texts(here))
         if isinstance(step, MenuStep):
             changes["menu"] = {choice: self._under(to) for choice, to in step.menu.items()}
-        if isinstance(step, LookupStep):
-            changes["lookup"] = step.lookup.renamed(self._variables)
-            changes["results"] = {self._variables[n]: at for n, at in step.results.items()}
-            changes["sensitive"] = [self._variables[name] for name in step.sensitive]
+        changes.update(self._asking(step))
         if isinstance(step, SetStep):
             changes["set"] = {
                 self._variables[name]: rename(text, self._variables)
@@ -176,6 +190,18 @@ class _Inside:
                 for case in step.branch
             ]
         return step.model_copy(update=changes)
+
+    def _asking(self, step: Step) -> dict[str, Any]:
+        """What a lookup asks with and gives, or a transfer dials, by the new names."""
+        if isinstance(step, LookupStep):
+            return {
+                "lookup": step.lookup.renamed(self._variables),
+                "results": {self._variables[n]: at for n, at in step.results.items()},
+                "sensitive": [self._variables[name] for name in step.sensitive],
+            }
+        if isinstance(step, TransferStep):
+            return {"transfer": rename(step.transfer, self._variables)}
+        return {}
 
     def _texts(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The texts of a step with the new names of the variables."""

@@ -1,13 +1,15 @@
 """Prompt texts with values in them, such as ``I have {account:digits}``.
 
 Theory of operation: a text is cut once into literal pieces and placeholders; filling in puts the
-values' spoken forms between the literals. Numbers that name something (accounts, cards) are spoken
-digit by digit in groups, because that is how callers check them against what they have in their
-hand; the comma between groups makes the synthesiser pause and fall in pitch.
+values' spoken forms (`ivr.flow.spoken`) between the literals.
 
     {name}                the value as it is
     {name:digits}         digit by digit, in groups of four
     {name:digits 3 3 4}   digit by digit, in groups of these sizes, the last size repeated
+    {name:amount}         money: "12 dollars and 50 cents"
+    {name:date}           a day: "June 23, 1969"
+    {name:number}         a number; in the JSON of a lookup one without quotation marks
+    {name:boolean}        yes or no; in the JSON of a lookup true or false
     {{ and }}             braces
 """
 
@@ -18,28 +20,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-DIGIT_WORDS: Final = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-)
+from ivr.flow.spoken import ENGLISH, GROUPS, spell_amount, spell_date, spell_digits, spell_truth
+from ivr.flow.values import AMOUNT, BOOLEAN, DATE, DIGITS, NUMBER, TEXT, is_canonical
+
 ORDINALS: Final = (
     *("first", "second", "third", "fourth", "fifth"),
     *("sixth", "seventh", "eighth", "ninth", "tenth"),
 )
 NAME: Final = r"[a-z][a-z0-9_]*"
-# Four digits fill the phonological loop comfortably and match how cards and most accounts are
-# printed.
-_GROUPS: Final = (4,)
 _TOKEN: Final = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]")
-_PLACEHOLDER: Final = re.compile(rf"\{{({NAME})(?::(digits)((?: [1-9][0-9]?)*))?\}}")
+_PLACEHOLDER: Final = re.compile(
+    rf"\{{({NAME})(?::(?:(digits)((?: [1-9][0-9]?)*)|(amount|date|number|boolean)))?\}}"
+)
+# Form -> the kinds of values that can be spoken so.
+FITTING: Final = {
+    "": (TEXT, DIGITS, NUMBER, AMOUNT, DATE, BOOLEAN),
+    DIGITS: (TEXT, DIGITS, NUMBER, DATE),
+    AMOUNT: (AMOUNT, NUMBER),
+    DATE: (DATE,),
+    NUMBER: (NUMBER, AMOUNT, DIGITS),
+    BOOLEAN: (BOOLEAN,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,18 @@ class Placeholder:
 
     Attributes:
         name: the variable.
-        groups: sizes of the groups for digit-by-digit speech; empty where the value is spoken as
-            it is.
+        groups: sizes of the groups for digit-by-digit speech; empty where it is spoken otherwise.
+        as_kind: the kind of value that it is spoken as; empty where it is spoken as it is.
     """
 
     name: str
     groups: tuple[int, ...] = ()
+    as_kind: str = ""
+
+    @property
+    def form(self) -> str:
+        """How it is spoken: a key of `FITTING`."""
+        return DIGITS if self.groups else self.as_kind
 
 
 Template = tuple[str | Placeholder, ...]
@@ -84,15 +91,23 @@ def _placeholder(token: str) -> Placeholder:
         raise ValueError(f'a lone "{token}"; write "{token}{token}" where a brace is meant')
     match = _PLACEHOLDER.fullmatch(token)
     if match is None:
-        raise ValueError(f'"{token}" is no placeholder; write {{name}} or {{name:digits}}')
-    name, spelled, sizes = match.groups()
-    groups = tuple(int(size) for size in (sizes or "").split()) or _GROUPS
-    return Placeholder(name, groups if spelled else ())
+        raise ValueError(
+            f'"{token}" is no placeholder; write {{name}}, or {{name:digits}}, amount, date, '
+            "number or boolean"
+        )
+    name, spelled, sizes, as_kind = match.groups()
+    groups = tuple(int(size) for size in (sizes or "").split()) or GROUPS
+    return Placeholder(name, groups if spelled else (), as_kind or "")
+
+
+def placeholders(template: Template) -> tuple[Placeholder, ...]:
+    """The placeholders of a template, in order of appearance."""
+    return tuple(piece for piece in template if isinstance(piece, Placeholder))
 
 
 def names(template: Template) -> tuple[str, ...]:
     """The variables that a template speaks, in order of appearance."""
-    return tuple(piece.name for piece in template if isinstance(piece, Placeholder))
+    return tuple(piece.name for piece in placeholders(template))
 
 
 def rename(text: str, names: Mapping[str, str]) -> str:
@@ -102,35 +117,33 @@ def rename(text: str, names: Mapping[str, str]) -> str:
         if isinstance(piece, str):
             pieces.append(piece.replace("{", "{{").replace("}", "}}"))
             continue
-        spelled = f":digits {' '.join(map(str, piece.groups))}" if piece.groups else ""
-        pieces.append(f"{{{names.get(piece.name, piece.name)}{spelled}}}")
+        form = f":{piece.form}" if piece.form else ""
+        sizes = "".join(f" {size}" for size in piece.groups)
+        pieces.append(f"{{{names.get(piece.name, piece.name)}{form}{sizes}}}")
     return "".join(pieces)
 
 
-def fill(template: Template, values: Mapping[str, str]) -> str:
+def fill(template: Template, values: Mapping[str, str], language: str = ENGLISH) -> str:
     """The text with every value in its spoken form.
 
     Raises:
         KeyError: a variable has no value; a checked flow never gets there.
     """
-    return "".join(fill_pieces(template, values))
+    return "".join(fill_pieces(template, values, language))
 
 
-def fill_pieces(template: Template, values: Mapping[str, str]) -> tuple[str, ...]:
+def fill_pieces(
+    template: Template, values: Mapping[str, str], language: str = ENGLISH
+) -> tuple[str, ...]:
     """As `fill`, piece by piece.
 
     Raises:
         KeyError: as `fill`.
     """
-    spoken = []
-    for piece in template:
-        if isinstance(piece, str):
-            spoken.append(piece)
-        elif piece.groups:
-            spoken.append(spell_digits(values[piece.name], piece.groups))
-        else:
-            spoken.append(values[piece.name])
-    return tuple(spoken)
+    return tuple(
+        piece if isinstance(piece, str) else speak(piece, values[piece.name], language)
+        for piece in template
+    )
 
 
 def says_something(text: str) -> bool:
@@ -138,23 +151,17 @@ def says_something(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
-def spell_digits(value: str, groups: tuple[int, ...] = _GROUPS) -> str:
-    """A value digit by digit: ``"41550"`` is ``"four one five five, zero"``.
-
-    Letters are spoken by name; spaces, dashes and other signs are left out.
-
-    Args:
-        value: digits and letters.
-        groups: group sizes, each positive; the last one repeats until the value is used up.
-    """
-    characters = [character for character in value if character.isalnum()]
-    spoken: list[str] = []
-    at = 0
-    while at < len(characters):
-        size = groups[min(len(spoken), len(groups) - 1)]
-        spoken.append(" ".join(_name(character) for character in characters[at : at + size]))
-        at += size
-    return ", ".join(spoken)
+def speak(place: Placeholder, value: str, language: str = ENGLISH) -> str:
+    """A value in the form of its place; as it is where it has no such form."""
+    if place.groups:
+        return spell_digits(value, place.groups, language)
+    if place.as_kind == AMOUNT and is_canonical(NUMBER, value):
+        return spell_amount(value, language)
+    if place.as_kind == DATE and is_canonical(DATE, value):
+        return spell_date(value, language)
+    if place.as_kind == BOOLEAN and is_canonical(BOOLEAN, value):
+        return spell_truth(value, language)
+    return value
 
 
 def spell_groups(groups: Sequence[str | None]) -> str:
@@ -168,7 +175,3 @@ def ordinal(number: int, count: int) -> str:
     if number == count - 1 or number >= len(ORDINALS):
         return "last"
     return ORDINALS[number]
-
-
-def _name(character: str) -> str:
-    return DIGIT_WORDS[int(character)] if character in "0123456789" else character.upper()

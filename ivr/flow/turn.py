@@ -98,7 +98,8 @@ class End:
     """The call is over once the prompts were said.
 
     Attributes:
-        outcome: for the call record: the flow's own word, or ``gave_up`` or ``hangup``.
+        outcome: for the call record: the flow's own word, or ``gave_up``, ``transferred`` or
+            ``hangup``.
         variables: captured (and where asked for, confirmed) values and those given at the start.
     """
 
@@ -123,10 +124,23 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the caller on to another telephone, once the prompts were said.
+
+    Attributes:
+        number: whom to call.
+    """
+
+    step: str
+    number: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """Say the prompts in order, then collect, look up or end: exactly one of them is there."""
+    """Say the prompts in order, then one of the others: exactly one of them is there."""
 
     prompts: tuple[Prompt, ...]
     collect: Collect | None = None
     lookup: Lookup | None = None
+    transfer: Transfer | None = None
     end: End | None = None

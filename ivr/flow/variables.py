@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from ivr.errors import ConfigError
 from ivr.flow.model import ConfirmStep, Flow, LookupStep
 from ivr.flow.request import read_results
 from ivr.flow.text import fill, names, parse_template
-
-LONGEST_VALUE: Final = 1000  # characters; a text that takes in itself would double round by round
+from ivr.flow.values import LONGEST_VALUE, canonical
 
 
 class Variables:
@@ -41,7 +40,7 @@ class Variables:
                     f'flow {flow.flow} has no variable "{name}"; declare it under "variables:"'
                 )
         self._declared = {n: text for n, text in flow.variables.items() if text is not None}
-        self._values = {**self._declared, **given}
+        self._values = {**self._declared, **_checked(flow, given)}
         for name in flow.variables:
             if name not in self._values:
                 raise ConfigError(
@@ -53,6 +52,7 @@ class Variables:
         self._confirmable = frozenset(
             step.confirm for step in flow.steps.values() if isinstance(step, ConfirmStep)
         )
+        self._kind = flow.kind
         self._inner = flow.inner
         self._affirmed: set[str] = set()
         self._copied: dict[str, dict[str, str]] = {}  # set variable -> what it was made of
@@ -102,7 +102,7 @@ class Variables:
 
     def look_up(self, step: LookupStep, data: Any) -> bool:
         """Take what a lookup found; False, and nothing taken, where it is of another shape."""
-        found = read_results(data, step.results, self._declared)
+        found = read_results(data, step.results, self._declared, self._kind)
         if found is None:
             return False
         made_of = {
@@ -146,3 +146,14 @@ class Variables:
             source not in hidden and self._values.get(source) == value
             for source, value in self._copied.get(name, {}).items()
         )
+
+
+def _checked(flow: Flow, given: Mapping[str, str]) -> dict[str, str]:
+    """Values from outside, each as its kind is written."""
+    checked = {}
+    for name, text in given.items():
+        try:
+            checked[name] = canonical(flow.kind(name), text)
+        except ValueError as error:
+            raise ConfigError(f'the value for "{name}" is {error}; give another') from None
+    return checked

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from ivr.audio.level import speech_level_dbfs
 from ivr.audio.wav import read_speech
 from ivr.errors import AudioError
-from ivr.flow.check import texts
 from ivr.flow.model import Flow
 from ivr.flow.saying import fixed_parts, fixed_prompts
+from ivr.flow.steps import texts
 from ivr.flow.turn import Prompt
 from ivr.prompts.recordings import DIGITS, NUMERALS, SUFFIXES, Recordings
 from ivr.prompts.shaping import LEVEL_DBFS, RATE_HZ

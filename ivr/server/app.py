@@ -29,7 +29,8 @@ from ivr.server.problems import set_up_problems
 from ivr.server.recorder import AudioDisk
 from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
-from ivr.server.voice import answer_voice
+from ivr.server.transfers import Transfers
+from ivr.server.voice import answer_after, answer_voice
 
 __all__ = ["PromptRenderer", "Recognizer", "create_app"]
 
@@ -74,16 +75,18 @@ def create_app(
         counters=counters,
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
         lookups=Lookups(settings.lookups),
+        transfers=Transfers(settings.twilio),
     )
     set_up_problems(app)
     set_up_access(app, KeyStore(store.database), counters)
     app[UPLOADS] = Uploads(settings.api)
     set_up_decoder(app, settings.api.decoders)
     app.cleanup_ctx.append(_stop_speech)
-    app.cleanup_ctx.append(_stop_lookups)
+    app.cleanup_ctx.append(_stop_errands)
     app.add_routes(
         [
             web.post("/voice", answer_voice),
+            web.post("/voice/after", answer_after),
             web.get("/media", serve_media),
             web.post("/v1/transcribe", post_transcribe, expect_handler=expect_upload),
             web.get("/v1/calls", list_calls),
@@ -103,6 +106,7 @@ async def _stop_speech(app: web.Application) -> AsyncIterator[None]:
     app[CONTEXT].audio.close()
 
 
-async def _stop_lookups(app: web.Application) -> AsyncIterator[None]:
+async def _stop_errands(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[CONTEXT].lookups.close()
+    await app[CONTEXT].transfers.close()

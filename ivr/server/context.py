@@ -22,6 +22,7 @@ from ivr.server.live import Hub
 from ivr.server.recorder import AudioDisk
 from ivr.server.speech import Speech
 from ivr.server.tokens import CallTokens
+from ivr.server.transfers import Transfers
 
 # Sockets that have not shown a token yet may not use up the calls' places, nor be unlimited.
 _MAX_WAITING_STREAMS: Final = 64
@@ -77,6 +78,7 @@ class Context:
     counters: Counters
     tokens: CallTokens
     lookups: Lookups
+    transfers: Transfers
     hub: Hub = field(default_factory=Hub)
     streams: set[LiveStream] = field(default_factory=set)
     draining: bool = False

@@ -28,7 +28,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
-from ivr.actions import Action, Clear, Hangup, LookUp, Play, Recognize
+from ivr.actions import Action, Clear, Hangup, LookUp, Play, Recognize, Transfer
 from ivr.asr.queue import Urgency
 from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
@@ -43,6 +43,7 @@ from ivr.providers.events import (
 from ivr.providers.twilio import TwilioServer
 from ivr.recognition import Recognition
 from ivr.server.context import CONTEXT, Context
+from ivr.server.errands import hand_on, look_up
 from ivr.server.journal import Ending, Journal
 from ivr.server.live import LiveCall
 from ivr.server.outbox import Outbox
@@ -132,6 +133,7 @@ class MediaStream:
         self._recorder: Recorder | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._provisional: asyncio.Task[None] | None = None
+        self._handing_on: asyncio.Task[None] | None = None
         self._refusals: Counter[str] = Counter()
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
@@ -250,6 +252,7 @@ class MediaStream:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 await self._take(message.data)
             else:
+                await self._handed_on()
                 self._end(self._closed_by_peer(message))
             received += 1
             if received % _FAIR_SHARE == 0:
@@ -266,8 +269,15 @@ class MediaStream:
         for event in events:
             if isinstance(event, MediaReceived):
                 await self._feed_media(event.payload)
-            else:
-                self._feed(event)
+                continue
+            if isinstance(event, StreamStopped):
+                await self._handed_on()
+            self._feed(event)
+
+    async def _handed_on(self) -> None:
+        """A provider that hands a call on ends its stream, maybe before it says that it does."""
+        if self._handing_on is not None:
+            await asyncio.wait({self._handing_on})
 
     async def _feed_media(self, payload: bytes) -> None:
         """Feed audio in pieces, so that seconds of it in one message do not hold up other calls."""
@@ -384,6 +394,8 @@ class MediaStream:
                     self._recognize(action)
                 case LookUp():
                     self._spawn(self._look_up(action))
+                case Transfer():
+                    self._handing_on = self._spawn(self._hand_on(action))
                 case Hangup(reason=reason):
                     self._outbox.hangup(reason)
         if self._live is not None:
@@ -438,14 +450,17 @@ class MediaStream:
         return None
 
     async def _look_up(self, action: LookUp) -> None:
-        answer = await self._context.lookups.look_up(action.request)
-        self._context.counters.add("lookups", answer.reason or answer.cause)
-        if answer.reason:
-            _log.warning(
-                "lookup_failed", call_id=self.call_id, step=action.step, reason=answer.reason
-            )
+        answer = await look_up(self._context, self.call_id, action)
         if self._call is not None and self._ending is None:
             self._perform(self._call.looked_up(action.lookup_id, answer))
+
+    async def _hand_on(self, action: Transfer) -> None:
+        failure = await hand_on(self._context, self.call_id, action)
+        if self._call is not None and self._ending is None:
+            actions = self._call.transferred(action.transfer_id, failure)
+            if not failure:
+                self._end(Ending("agent", "transferred", WSCloseCode.OK))
+            self._perform(actions)
 
     # -- the clock ------------------------------------------------------------------------------
 

@@ -5,7 +5,10 @@ the socket takes no call. ``/voice?flow=NAME`` chooses the flow, and the token r
 provider drops the query of a stream's address. Where an auth token is configured, a request without
 the provider's signature is refused before anything in it is believed.
 
-Source: Twilio, "TwiML <Stream>", 2024.
+When the stream is closed, a provider goes on with what stands behind it: for flows that transfer,
+where no REST API is configured (`ivr.server.transfers`), that is to ask at ``/voice/after``.
+
+Sources: Twilio, "TwiML <Stream>", "TwiML <Redirect>", 2024.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import difflib
 import re
 from typing import Final
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import structlog
 from aiohttp import web
@@ -44,26 +47,50 @@ async def answer_voice(request: web.Request) -> web.Response:
         provider then tries its fallback address, if it has one).
     """
     context = request.app[CONTEXT]
-    fields = _parse_form(await request.read())
-    if fields is None:
-        return _refuse(context, 400, "bad_webhook")
-    if not is_signed(request, context.settings, fields):
-        return _refuse(context, 403, "bad_signature")
-    call_id = dict(fields).get("CallSid")
     # Without an id the token is good for any call: for trials by hand, where nothing is signed.
-    if call_id is not None and _CALL_ID.fullmatch(call_id) is None:
-        return _refuse(context, 400, "bad_webhook")
+    call_id, refused = await _call_of(request, context)
+    if refused is not None:
+        return refused
     media_url = _media_url(request, context)
     if media_url is None:
         return _refuse(context, 400, "bad_host")
     return _announce(context, media_url, call_id, request.query.get("flow"))
 
 
+async def answer_after(request: web.Request) -> web.Response:
+    """Handle ``POST /voice/after``: the stream of a call is closed; whom to dial, or to hang up.
+
+    Returns:
+        200 with TwiML; 400 and 403 as `answer_voice`.
+    """
+    context = request.app[CONTEXT]
+    call_id, refused = await _call_of(request, context)
+    if refused is not None:
+        return refused
+    return web.Response(text=context.transfers.after(call_id or ""), content_type="text/xml")
+
+
+async def _call_of(
+    request: web.Request, context: Context
+) -> tuple[str | None, web.Response | None]:
+    """The call that a webhook is about, or why it is refused."""
+    fields = _parse_form(await request.read())
+    if fields is None:
+        return None, _refuse(context, 400, "bad_webhook")
+    if not is_signed(request, context.settings, fields):
+        return None, _refuse(context, 403, "bad_signature")
+    call_id = dict(fields).get("CallSid")
+    if call_id is not None and _CALL_ID.fullmatch(call_id) is None:
+        return None, _refuse(context, 400, "bad_webhook")
+    return call_id, None
+
+
 def _announce(
     context: Context, media_url: str, call_id: str | None, flow: str | None
 ) -> web.Response:
     """Take the call, where there is such a flow and a place."""
-    if context.flows.served(flow) is None:
+    served = context.flows.served(flow)
+    if served is None:
         return _refuse(context, 404, "unknown_flow", _cure(context, flow))
     refusal = context.refusal()
     if refusal is not None:
@@ -74,7 +101,8 @@ def _announce(
         return _busy(context, "too_many_tokens")
     context.counters.add("webhooks", "answered")
     _log.info("call_announced", call_id=call_id)
-    return web.Response(text=_connect(media_url, token), content_type="text/xml")
+    after = _after_url(context) if context.transfers.asks_after(served.flow) else None
+    return web.Response(text=_connect(media_url, token, after), content_type="text/xml")
 
 
 def _parse_form(body: bytes) -> Fields | None:
@@ -101,12 +129,18 @@ def _media_url(request: web.Request, context: Context) -> str | None:
     return f"{scheme}://{request.host}/media"
 
 
-def _connect(media_url: str, token: str) -> str:
+def _after_url(context: Context) -> str:
+    """Where the provider asks what is next; relative to the webhook where no address is known."""
+    return (context.settings.server.public_url or "").rstrip("/") + "/voice/after"
+
+
+def _connect(media_url: str, token: str, after: str | None) -> str:
+    redirect = f"<Redirect>{escape(after)}</Redirect>" if after is not None else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f"<Response><Connect><Stream url={quoteattr(media_url)}>"
         f'<Parameter name="token" value={quoteattr(token)}/>'
-        "</Stream></Connect></Response>"
+        f"</Stream></Connect>{redirect}</Response>"
     )
 
 

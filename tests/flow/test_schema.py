@@ -144,6 +144,29 @@ def test_the_first_mistake_is_told() -> None:
         parse_flow(text)
 
 
+def lines_of(text: str) -> list[int]:
+    """The lines of all mistakes."""
+    with pytest.raises(FlowError) as caught:
+        parse_flow(text)
+    assert str(caught.value) in [str(mistake) for mistake in caught.value.mistakes]
+    return [mistake.line for mistake in caught.value.mistakes]
+
+
+def test_all_mistakes_are_told() -> None:
+    """In the order of the file; those in the ways once there are none in the keys."""
+    keys = SMALL.replace("start: ask", "start: ask\nmax_turns: 0").replace("over", "Over")
+    assert lines_of(keys.replace("prompt:", "promt:")) == [3, 6, 7]
+    assert lines_of(SMALL.replace("{end: over}", "{say: Bye, next: by}") + "  x: {end: }\n") == [7]
+    ways = SMALL + (
+        '  one: {say: "{cod}", next: bye}\n'
+        "  two: {say: Two, next: three}\n"
+        "  three: {say: Three, next: two}\n"
+    )
+    assert lines_of(ways) == [7, 7, 8, 8, 8, 9, 9, 9]
+    nowhere = SMALL.replace("next: bye}", "next: by}").replace("on_failure: bye", "on_failure: b")
+    assert lines_of(nowhere) == [3, 5]
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_damaged_flow_loads_or_is_refused(data: st.DataObject) -> None:

@@ -155,8 +155,18 @@ def test_a_mistake_in_the_called_flow_is_told_in_its_file(tmp_path: Path) -> Non
     """That is where it must be mended."""
     with pytest.raises(FlowError, match=r"sub\.yaml:6: steps\.ask\.next: unknown step"):
         load(tmp_path, sub=SUB.replace("next: known", "next: knwn"))
-    with pytest.raises(FlowError, match="a called flow has no on_operator of its own"):
-        load(tmp_path, sub=SUB.replace("start: ask", "start: ask\non_operator: lost"))
+
+
+def test_a_called_flow_may_have_an_operator_of_its_own(tmp_path: Path) -> None:
+    """Heard in it; the caller's is heard where it has none."""
+    with_one = MAIN.replace("start: go", "start: go\non_operator: person")
+    with_one = with_one.replace("  bye:", "  person: {end: person}\n  bye:")
+    own = SUB.replace("start: ask", "start: ask\non_operator: lost")
+    for main, sub, outcome in [(with_one, SUB, "person"), (MAIN, own, "over")]:
+        rehearsal = Rehearsal(load(tmp_path, main, sub))
+        rehearsal.answer("operator")
+        assert rehearsal.end is not None
+        assert rehearsal.end.outcome == outcome
 
 
 def test_a_result_is_not_there_on_every_way(tmp_path: Path) -> None:

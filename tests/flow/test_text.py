@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.flow.text import DIGIT_WORDS, Placeholder, fill, names, parse_template, spell_digits
+from ivr.flow.spoken import LANGUAGES, spell_digits
+from ivr.flow.text import Placeholder, fill, names, parse_template
+
+DIGIT_WORDS = LANGUAGES["en"].digits
 
 
 @pytest.mark.parametrize(
