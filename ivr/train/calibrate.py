@@ -1,10 +1,11 @@
 """`ivr calibrate`: fits the constants of decoding to recordings of tuning speakers.
 
-Theory of operation: all constants are fitted on answers of people whom training never heard. The
-share of the CTC score is the one with which most answers are right. Training has heard far more
-speech without a number than callers utter when they are asked for one, so a hypothesis without a
-word is made less likely: as far as one in a hundred more files without a number give one, and no
-further. The confidence curve is a logistic regression (Platt 1999) of "was it right?" on the
+Theory of operation: all constants are fitted on answers of people whom training never heard. Two of
+them are chosen together, by the answers that a flow would then accept: the share of the CTC score,
+and how much less likely a hypothesis without a word is made, since training has heard far more
+speech without a number than callers utter when they are asked for one. Most right answers win,
+where of the files without a number no more than one in a hundred above the least gives one. The
+confidence curve is a logistic regression (Platt 1999) of "was it right?" on the
 log-odds that the N-best list gives the first answer; files without a number count as wrong answers,
 so that the curve knows them too.
 """
@@ -23,6 +24,7 @@ from ivr.asr.model_files import Decoding, ModelDescription, write_description
 from ivr.asr.tokens import OTHER, decode
 from ivr.endpointing.endpointer import Endpointer, EndpointSettings, UtteranceEnded
 from ivr.errors import ConfigError
+from ivr.flow.model import Listening
 from ivr.grammar.words import natural_reading
 from ivr.hearing import NATURAL, call_audio
 from ivr.line import END_SILENCE_MS
@@ -95,6 +97,41 @@ def fit_curve(odds: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[floa
     return slope, offset
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """What a pair of constants gives: its curve, and the answers that this accepts.
+
+    Attributes:
+        right: of them, how many are.
+        false: of them, how many are to speech without a number.
+    """
+
+    weight: float
+    penalty: float
+    slope: float
+    offset: float
+    right: int
+    false: int
+
+
+def _try(proposals: Sequence[Proposal], weight: float, penalty: float) -> _Fit:
+    answers = [(proposal.answer(weight, penalty), proposal.expected) for proposal in proposals]
+    given = [(value, odds, expected) for (value, odds), expected in answers if value]
+    odds = np.array([odds for _, odds, _ in given])
+    right = np.array([value == expected for value, _, expected in given])
+    slope, offset = fit_curve(odds, right)
+    accepted = slope * odds + offset >= log_odds(Listening().confidence_level)
+    false = np.array([not expected for _, _, expected in given])
+    return _Fit(
+        weight,
+        penalty,
+        slope,
+        offset,
+        right=int((right & accepted).sum()),
+        false=int((false & accepted).sum()),
+    )
+
+
 def fit(proposals: Sequence[Proposal], decoding: Decoding) -> Decoding:
     """The decoding constants with which most answers are right, and their confidence curve.
 
@@ -104,33 +141,24 @@ def fit(proposals: Sequence[Proposal], decoding: Decoding) -> Decoding:
     if len(proposals) < 50:
         raise ConfigError(f"calibration needs 50 recordings or more, not {len(proposals)}")
 
-    def right_with(weight: float) -> int:
-        return sum(p.answer(weight)[0] == p.expected for p in proposals)
-
-    # Of weights that do equally well, the one in the middle.
-    counts = [right_with(weight) for weight in CTC_WEIGHTS]
-    best = [w for w, count in zip(CTC_WEIGHTS, counts, strict=True) if count == max(counts)]
-    weight = best[len(best) // 2]
-
-    others = [p for p in proposals if not p.expected]
-
-    def falsely_accepted(penalty: float) -> int:
-        return sum(bool(p.answer(weight, penalty)[0]) for p in others)
-
-    allowed = falsely_accepted(0.0) + MORE_FALSE * len(others)
-    penalty = max(p for p in OTHER_PENALTIES if falsely_accepted(p) <= allowed)
-    answers = [(p.answer(weight, penalty), p.expected) for p in proposals]
-    given = [(odds, value == expected) for (value, odds), expected in answers if value]
-    odds = np.array([item[0] for item in given])
-    right = np.array([item[1] for item in given])
-    slope, offset = fit_curve(odds, right)
+    tried = [
+        _try(proposals, weight, penalty) for penalty in OTHER_PENALTIES for weight in CTC_WEIGHTS
+    ]
+    others = sum(not proposal.expected for proposal in proposals)
+    allowed = min(fit.false for fit in tried) + MORE_FALSE * others
+    sound = [fit for fit in tried if fit.false <= allowed]
+    most = max(fit.right for fit in sound)
+    equals = [fit for fit in sound if fit.right == most]
+    # The least penalty, and of the weights that do equally well with it, the one in the middle.
+    equals = [fit for fit in equals if fit.penalty == equals[0].penalty]
+    best = equals[len(equals) // 2]
     return replace(
         decoding,
-        ctc_weight=weight,
-        other_penalty=penalty,
+        ctc_weight=best.weight,
+        other_penalty=best.penalty,
         temperature=1.0,
-        confidence_slope=round(slope, 4),
-        confidence_offset=round(offset, 4),
+        confidence_slope=round(best.slope, 4),
+        confidence_offset=round(best.offset, 4),
     )
 
 
