@@ -80,12 +80,14 @@ class Recognition:
         confidence: 0..1, calibrated: of the answers given with 0.9, about 90 % are right.
         audio_ms: length of the samples that were recognised.
         compute_ms: time spent per stage, by name (``mel``, ``encode``, ``decode``, ...).
+        queued_ms: time it waited for a worker before that.
     """
 
     hypotheses: tuple[Hypothesis, ...]
     confidence: float
     audio_ms: int
     compute_ms: dict[str, float] = field(default_factory=dict)
+    queued_ms: float = 0.0
 
     @property
     def best(self) -> Hypothesis:

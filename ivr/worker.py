@@ -35,6 +35,12 @@ class Worker:
         self._executor: ProcessPoolExecutor | None = None
         self.alive = False
 
+    @property
+    def running(self) -> bool:
+        """It is alive, and its process has not died since."""
+        # The executor's own thread notices; Python shows it in no public way.
+        return self.alive and self._executor is not None and not self._executor._broken
+
     async def load(self) -> None:
         """Starts a process and prepares it; none may be there.
 

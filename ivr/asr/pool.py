@@ -21,8 +21,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Coroutine
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,6 +68,27 @@ def _recognize(samples: bytes, grammar: str, lists: tuple[Place, ...]) -> Recogn
     return recognition
 
 
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """How a pool is doing.
+
+    Attributes:
+        workers: processes it should have.
+        alive: those that have a model.
+        busy: those at work on an utterance.
+        waiting: utterances that wait for one.
+        queue_limit: how many may.
+        restarts: processes that were started in place of others so far.
+    """
+
+    workers: int
+    alive: int
+    busy: int
+    waiting: int
+    queue_limit: int
+    restarts: int
+
+
 class RecognizerPool:
     """Recognises utterances in worker processes.
 
@@ -106,6 +129,17 @@ class RecognizerPool:
         found = self._description
         return None if found is None else {"name": found.name, "sha256": dict(found.sha256)}
 
+    def state(self) -> PoolState:
+        """How the workers and the queue are now."""
+        return PoolState(
+            workers=len(self._workers),
+            alive=sum(worker.running for worker in self._workers),
+            busy=len(self._workers) - self._queue.idle if self._ready else 0,
+            waiting=self._queue.waiting,
+            queue_limit=self._queue_limit,
+            restarts=self.restarts,
+        )
+
     async def start(self) -> None:
         """Starts the workers, loads the model in each and runs it once.
 
@@ -145,12 +179,14 @@ class RecognizerPool:
         """
         if not self._ready:
             raise ModelError("the recogniser is not running")
+        asked_s = time.monotonic()
         worker = await self._queue.take(urgency)
+        queued_ms = (time.monotonic() - asked_s) * 1000
         if not self._ready:
             raise ModelError("the recogniser was closed")
         work = self._keep(self._work(worker, samples, grammar))
         work.add_done_callback(lambda done: self._free_or_replace(worker, urgency, done))
-        return await asyncio.shield(work)
+        return replace(await asyncio.shield(work), queued_ms=queued_ms)
 
     async def _work(self, worker: Worker, samples: NDArray[np.int16], grammar: str) -> Recognition:
         """One utterance by one worker, which is not alive afterwards if it died or was stuck."""

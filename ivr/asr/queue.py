@@ -47,6 +47,16 @@ class Queue(Generic[_W]):
         self._waiting: list[tuple[Urgency, int, asyncio.Future[_W]]] = []
         self._came = 0
 
+    @property
+    def idle(self) -> int:
+        """How many workers have nothing to do."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return len(self._waiting)
+
     async def take(self, urgency: Urgency) -> _W:
         """An idle worker, waited for.
 

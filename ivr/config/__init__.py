@@ -10,6 +10,7 @@ from ivr.config.settings import (
     RecordSettings,
     ServerSettings,
     Settings,
+    TelemetrySettings,
     TwilioSettings,
     WebhookSettings,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "RecordSettings",
     "ServerSettings",
     "Settings",
+    "TelemetrySettings",
     "TwilioSettings",
     "WebhookSettings",
     "known_keys",

@@ -189,6 +189,13 @@ class RecordSettings(_Section):
         description="Most bytes of records that may wait; beyond, the oldest are dropped.",
     )
 
+    min_free_bytes: int = Field(
+        default=104_857_600,
+        ge=0,
+        description="Free bytes on the disks of records, spool and recordings below which /readyz "
+        "is 503.",
+    )
+
     keys: SecretStr | None = Field(
         default=None,
         min_length=1,
@@ -281,6 +288,28 @@ class LookupSettings(_Section):
     )
 
 
+class TelemetrySettings(_Section):
+    """Traces of calls, for an OpenTelemetry collector."""
+
+    endpoint: str | None = Field(
+        default=None,
+        pattern="^https?://.",
+        description="Address of a collector that takes OTLP over HTTP, e.g. http://localhost:4318; "
+        "needs the extra ivr[otel]. Null traces nothing.",
+    )
+    headers: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Headers that the collector wants, NAME=VALUE, with commas.",
+    )
+    service_name: str = Field(
+        default="ivr", min_length=1, description="What the traces call this server."
+    )
+    sample_ratio: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the calls that are traced, 0 to 1."
+    )
+
+
 class LogSettings(_Section):
     """What is logged, and how."""
 
@@ -324,6 +353,9 @@ class Settings(BaseSettings):
         default=WebhookSettings(), description="Results on their way out."
     )
     lookups: LookupSettings = Field(default=LookupSettings(), description="What flows may look up.")
+    telemetry: TelemetrySettings = Field(
+        default=TelemetrySettings(), description="Traces of calls."
+    )
     log: LogSettings = Field(default=LogSettings(), description="Logging.")
 
     @field_validator("server")

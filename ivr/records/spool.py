@@ -69,6 +69,11 @@ class Spool:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def size_bytes(self) -> int:
+        """Of all that wait."""
+        return self._bytes
+
     def open(self) -> None:
         """Find what an earlier process left.
 

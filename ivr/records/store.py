@@ -51,6 +51,7 @@ _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 
 _WRITTEN_S: Final = 5.0  # how long `put` waits for a database that has answered so far
+_ANY: Final = sa.select(calls.c.record_id).limit(1)
 _FIRST_RETRY_S: Final = 0.25
 _LAST_RETRY_S: Final = 5.0  # a database that is back is used within this
 _ANYBODY: Final = Viewer()
@@ -108,6 +109,11 @@ class CallStore:
     def waiting(self) -> int:
         """How many records wait for the database."""
         return len(self._spool)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much that is."""
+        return self._spool.size_bytes
 
     async def open(self) -> None:
         """Connect, bring the schema up to date, and begin with what an earlier process left.
@@ -197,6 +203,14 @@ class CallStore:
         for document in documents:
             document.pop("turns", None)
         return documents
+
+    async def ping(self) -> None:
+        """Ask the database for next to nothing, to see whether it answers.
+
+        Raises:
+            RecordsUnavailableError: it does not.
+        """
+        await self._read(lambda connection: connection.execute(_ANY))
 
     async def purge(self, before: str) -> int:
         """Delete the calls that started before a time, with their turns, results and audio.

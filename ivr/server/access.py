@@ -30,7 +30,7 @@ from ivr.records.database import RecordsUnavailableError
 from ivr.records.keys import ApiKey, KeyStore, parse_key
 from ivr.records.selection import Viewer
 from ivr.records.webhook import utc
-from ivr.server.counters import Counters
+from ivr.server.metrics import Metrics
 from ivr.server.problems import Problem
 
 _log = structlog.get_logger(__name__)
@@ -79,13 +79,13 @@ class Access:
 
     Args:
         store: of the keys.
-        counters: counts refusals.
+        metrics: counts refusals.
 
     State: the keys read last and when; uses not yet written; the tasks that read and write.
     """
 
-    def __init__(self, store: KeyStore, counters: Counters) -> None:
-        self._store, self._counters = store, counters
+    def __init__(self, store: KeyStore, metrics: Metrics) -> None:
+        self._store, self._metrics = store, metrics
         self._keys: dict[str, ApiKey] | None = None
         self._read_at_s = self._tried_at_s = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -142,7 +142,7 @@ class Access:
             raise self._refuse("no_api_key", "send a key: Authorization: Bearer KEY")
         if _is_local(request):
             return LOCAL
-        self._counters.add("refusals", "not_local")
+        self._metrics.add("refusals", "not_local")
         raise Problem(
             403,
             "not-local",
@@ -185,7 +185,7 @@ class Access:
         try:
             keys = await self._store.all()
         except RecordsUnavailableError:
-            self._counters.add("failures", "keys")
+            self._metrics.add("failures", "keys")
         else:
             self._keys = {key.key_id: key for key in keys}
             self._read_at_s = self._now_s()
@@ -220,7 +220,7 @@ class Access:
             raise self._refuse(f"{state}_api_key", f"the key is {state}; ask for another")
 
     def _refuse(self, reason: str, detail: str) -> Problem:
-        self._counters.add("refusals", reason)
+        self._metrics.add("refusals", reason)
         name = reason.replace("_", "-")
         return Problem(401, name, detail, headers={"WWW-Authenticate": 'Bearer realm="ivr"'})
 
@@ -232,9 +232,9 @@ ACCESS: Final = web.AppKey("access", Access)
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 
 
-def set_up_access(app: web.Application, store: KeyStore, counters: Counters) -> None:
+def set_up_access(app: web.Application, store: KeyStore, metrics: Metrics) -> None:
     """Give an application its `Access`, closed with it."""
-    app[ACCESS] = Access(store, counters)
+    app[ACCESS] = Access(store, metrics)
     app.cleanup_ctx.append(_closing)
 
 

@@ -20,15 +20,18 @@ from ivr.server.api.transcribe import expect_upload, post_transcribe
 from ivr.server.api.uploads import UPLOADS, Uploads
 from ivr.server.console_routes import add_console
 from ivr.server.context import CONTEXT, Context, Recognizer
-from ivr.server.counters import Counters
 from ivr.server.decoding import set_up_decoder
 from ivr.server.flows import Flows
-from ivr.server.health import live, metrics, ready
+from ivr.server.gauges import Gauges
+from ivr.server.health import READINESS, live, metrics, ready
 from ivr.server.media import serve_media
+from ivr.server.metrics import Metrics
 from ivr.server.problems import set_up_problems
+from ivr.server.readiness import Readiness
 from ivr.server.recorder import AudioDisk
 from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
+from ivr.server.tracing import Tracing
 from ivr.server.transfers import Transfers
 from ivr.server.voice import answer_after, answer_voice
 
@@ -45,6 +48,7 @@ def create_app(
     store: CallStore,
     *,
     call_settings: CallSettings | None = None,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Put the server together; nothing is started.
 
@@ -55,8 +59,12 @@ def create_app(
         prompts: renders prompts, in threads.
         store: of the call records; its owner opens and closes it.
         call_settings: endpointing and timers; ``None`` takes the defaults.
+        tracing: traces the calls; ``None`` does as the settings say. Closed with the application.
+
+    Raises:
+        ConfigError: an extra is missing.
     """
-    counters = Counters()
+    measured = Metrics()
     keys = settings.records.keys
     keyring = Keyring.parse(keys.get_secret_value() if keys is not None else None)
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -69,19 +77,22 @@ def create_app(
         ),
         recognizer=recognizer,
         flows=flows,
-        speech=Speech(prompts, counters),
+        speech=Speech(prompts, measured),
         store=store,
-        audio=AudioDisk(settings.records.audio_dir, keyring, counters),
-        counters=counters,
+        audio=AudioDisk(settings.records.audio_dir, keyring, measured),
+        metrics=measured,
+        tracing=tracing or Tracing(settings.telemetry),
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
         lookups=Lookups(settings.lookups),
         transfers=Transfers(settings.twilio),
     )
     set_up_problems(app)
-    set_up_access(app, KeyStore(store.database), counters)
+    set_up_access(app, KeyStore(store.database), measured)
     app[UPLOADS] = Uploads(settings.api)
     set_up_decoder(app, settings.api.decoders)
-    app.cleanup_ctx.append(_stop_speech)
+    app[READINESS] = Readiness(app[CONTEXT])
+    measured.register(Gauges(app[CONTEXT], app[READINESS]))
+    app.cleanup_ctx.append(_stop)
     app.cleanup_ctx.append(_stop_errands)
     app.add_routes(
         [
@@ -100,8 +111,10 @@ def create_app(
     return app
 
 
-async def _stop_speech(app: web.Application) -> AsyncIterator[None]:
+async def _stop(app: web.Application) -> AsyncIterator[None]:
     yield
+    await app[READINESS].close()
+    await app[CONTEXT].tracing.close()
     app[CONTEXT].speech.close()
     app[CONTEXT].audio.close()
 

@@ -29,13 +29,13 @@ async def announce_call(request: web.Request, session: Session) -> web.Response:
         raise Problem(404, "no-such-flow", "choose one of those that are listed")
     refusal = context.refusal()
     if refusal is not None:
-        context.counters.add("refusals", refusal)
+        context.metrics.add("refusals", refusal)
         detail = f"no call can be taken now ({refusal}); try again in a moment"
         raise Problem(503, "busy", detail, headers={"Retry-After": "5"})
     call_id = f"CA{uuid.uuid4().hex}"
     token = context.tokens.issue(call_id, served.name, session.principal.owner)
     session.placed(call_id)
-    context.counters.add("webhooks", "browser")
+    context.metrics.add("webhooks", "browser")
     return reply(
         {
             "call_id": call_id,

@@ -147,7 +147,7 @@ def require(session: Session, scope: str) -> None:
 
 def foreign_page(request: web.Request) -> Problem:
     """The refusal of what does not come from a page of ours."""
-    request.app[CONTEXT].counters.add("refusals", "foreign_page")
+    request.app[CONTEXT].metrics.add("refusals", "foreign_page")
     return Problem(403, "foreign-page", "this is for the console's own pages; load the page again")
 
 

@@ -11,17 +11,19 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from ivr.actions import CallSettings
+from ivr.asr.pool import PoolState
 from ivr.asr.queue import Urgency
 from ivr.config import Settings
 from ivr.lookups.service import Lookups
 from ivr.recognition import Recognition
 from ivr.records.store import CallStore
-from ivr.server.counters import Counters
 from ivr.server.flows import Flows
 from ivr.server.live import Hub
+from ivr.server.metrics import Metrics
 from ivr.server.recorder import AudioDisk
 from ivr.server.speech import Speech
 from ivr.server.tokens import CallTokens
+from ivr.server.tracing import Tracing
 from ivr.server.transfers import Transfers
 
 # Sockets that have not shown a token yet may not use up the calls' places, nor be unlimited.
@@ -38,6 +40,9 @@ class Recognizer(Protocol):
     @property
     def model(self) -> dict[str, Any] | None:
         """Name and checksums of the model; ``None`` before it is loaded."""
+
+    def state(self) -> PoolState:
+        """How the workers and the queue are."""
 
     async def recognize(
         self, samples: NDArray[np.int16], grammar: str, urgency: Urgency = Urgency.ANSWER
@@ -75,7 +80,8 @@ class Context:
     speech: Speech
     store: CallStore
     audio: AudioDisk
-    counters: Counters
+    metrics: Metrics
+    tracing: Tracing
     tokens: CallTokens
     lookups: Lookups
     transfers: Transfers

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from ivr.server.context import CONTEXT
+from ivr.server.readiness import Readiness
+
+READINESS: Final = web.AppKey("readiness", Readiness)
 
 
 async def live(request: web.Request) -> web.Response:  # noqa: ARG001 - aiohttp's signature
@@ -18,30 +23,15 @@ async def ready(request: web.Request) -> web.Response:
     Either names the files of flows that are wrong as they stand, and of which an older version is
     served.
     """
-    context = request.app[CONTEXT]
-    reason = context.refusal()
-    body: dict[str, object] = {
-        "status": "ready" if reason is None else "not-ready",
-        "calls": len(context.calls),
-    }
-    if reason is not None:
-        body["reason"] = reason
-    if context.flows.broken:  # the version before answers, so calls are taken all the same
-        body["flows_not_reloaded"] = sorted(context.flows.broken)
-    return web.json_response(body, status=200 if reason is None else 503)
+    report = await request.app[READINESS].report()
+    status = 200 if report.reason is None else 503
+    return web.json_response(
+        report.document(), status=status, headers={"Cache-Control": "no-store"}
+    )
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Handle ``/metrics``: counters, calls on the line and records, in Prometheus's text format."""
-    context = request.app[CONTEXT]
-    store = context.store
-    calls = f"# TYPE ivr_calls gauge\nivr_calls {len(context.calls)}\n"
-    waiting = f"# TYPE ivr_records_waiting gauge\nivr_records_waiting {store.waiting}\n"
-    records = "# TYPE ivr_records_total counter\n" + "".join(
-        f'ivr_records_total{{reason="{reason}"}} {count}\n'
-        for reason, count in sorted(store.counts.items())
-    )
-    return web.Response(
-        text=context.counters.exposition() + calls + waiting + records,
-        headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
-    )
+    """Handle ``/metrics``: everything in `ivr.server.metrics.FAMILIES`, for Prometheus."""
+    await request.app[READINESS].report()
+    page, content_type = request.app[CONTEXT].metrics.page(request.headers.get("Accept", ""))
+    return web.Response(body=page, headers={"Content-Type": content_type})

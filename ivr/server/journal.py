@@ -175,7 +175,14 @@ class Journal:
     def stop(self) -> None:
         """Note the time of the end."""
         self._ended_at = _utc_now()
-        self._duration_ms = round((time.monotonic() - self._began_s) * 1000)
+        self._duration_ms = self.duration_ms
+
+    @property
+    def duration_ms(self) -> int:
+        """Of the call, so far or in all."""
+        if self._duration_ms is not None:
+            return self._duration_ms
+        return round((time.monotonic() - self._began_s) * 1000)
 
     def document(
         self,

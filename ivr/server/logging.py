@@ -30,7 +30,17 @@ _PERSONAL: Final = frozenset(
 # Ids, addresses and times: full of digits by nature, and nothing that a caller says gets there.
 _IMPERSONAL: Final = frozenset(
     {
-        *("call_id", "stream_id", "record_id", "timestamp", "url", "host", "path", "file"),
+        *(
+            "call_id",
+            "stream_id",
+            "record_id",
+            "trace_id",
+            "timestamp",
+            "url",
+            "host",
+            "path",
+            "file",
+        ),
         *("places", "logger", "version"),
     }
 )
@@ -53,6 +63,7 @@ def configure_logging(settings: LogSettings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _drop_traceback,
         redact,
     ]
     renderer: structlog.typing.Processor = (
@@ -70,7 +81,7 @@ def configure_logging(settings: LogSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             # Redaction runs again, behind whatever a foreign logger made of its arguments.
-            foreign_pre_chain=[*shared[1:3], _drop_traceback, redact],
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -107,10 +118,15 @@ def _drop_traceback(
     name: str,  # noqa: ARG001
     event: EventDict,
 ) -> EventDict:
-    """Of a foreign exception keep the kind: its text and its frames may hold what a caller said."""
-    record = event.get("_record")
-    if record is not None and record.exc_info:
-        event["cause"] = getattr(record.exc_info[0], "__name__", "unknown")
-        record.exc_info = record.exc_text = None
-    event.pop("exc_info", None)
+    """Of an exception keep the kind: its text and its frames may hold what a caller said."""
+    record, given = event.get("_record"), event.pop("exc_info", None)
+    if record is not None:
+        given, record.exc_info, record.exc_text = record.exc_info or given, None, None
+    if given:
+        # True, an exception, or the three of `sys.exc_info`.
+        raised = given if isinstance(given, tuple) else (given,)
+        kind = sys.exc_info()[0] if raised[0] is True else raised[0]
+        kind = kind if isinstance(kind, type) or kind is None else type(kind)
+        event["cause"] = getattr(kind, "__name__", "unknown")
+    event.pop("stack_info", None)
     return event

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import traceback
 from collections import Counter
 from collections.abc import Coroutine
@@ -32,6 +33,7 @@ from ivr.actions import Action, Clear, Hangup, LookUp, Play, Recognize, Transfer
 from ivr.asr.queue import Urgency
 from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
+from ivr.flow.machine import Prompt
 from ivr.providers.events import (
     DtmfReceived,
     Event,
@@ -46,6 +48,7 @@ from ivr.server.context import CONTEXT, Context
 from ivr.server.errands import hand_on, look_up
 from ivr.server.journal import Ending, Journal
 from ivr.server.live import LiveCall
+from ivr.server.observer import Observer
 from ivr.server.outbox import Outbox
 from ivr.server.recorder import Recorder
 from ivr.server.signature import is_signed
@@ -77,7 +80,7 @@ async def serve_media(request: web.Request) -> web.StreamResponse:
     """Handle ``GET /media``: the provider's WebSocket, from upgrade to close."""
     context = request.app[CONTEXT]
     if not is_signed(request, context.settings, websocket=True):
-        context.counters.add("refusals", "bad_signature")
+        context.metrics.add("refusals", "bad_signature")
         _log.warning("upgrade_refused", reason="bad_signature")
         return web.Response(status=403, text="bad_signature")
     return await pump_media(request, context)
@@ -87,7 +90,7 @@ async def pump_media(request: web.Request, context: Context) -> web.StreamRespon
     """Take a media socket whose caller is known to be one, from upgrade to close."""
     refusal = context.stream_refusal()
     if refusal is not None:
-        context.counters.add("refusals", refusal)
+        context.metrics.add("refusals", refusal)
         return web.Response(status=503, text=refusal, headers={"Retry-After": "5"})
     socket = web.WebSocketResponse(
         timeout=_CLOSE_TIMEOUT_S,
@@ -124,8 +127,13 @@ class MediaStream:
         self._socket = socket
         self._transport = transport
         self._dialect = TwilioServer()
+        self._observer = Observer(context.metrics, context.tracing)
         self._outbox = Outbox(
-            self._dialect, self._send, context.speech.payload, self._settings.send_ahead_s
+            self._dialect,
+            self._send,
+            self._render,
+            self._settings.send_ahead_s,
+            self._observer.spoke,
         )
         self._call: Call | None = None
         self._journal: Journal | None = None
@@ -137,7 +145,8 @@ class MediaStream:
         self._refusals: Counter[str] = Counter()
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
-        self._stored_turns = 0
+        # One for all tasks of the stream: what is bound to the log in one is in the lines of all.
+        self._scope = contextvars.copy_context()
         self._loop = asyncio.get_running_loop()
         self._opened_at_s = self._heard_at_s = self._loop.time()
 
@@ -179,7 +188,7 @@ class MediaStream:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run part of the stream as a task that cannot fail unseen, nor outlive the stream."""
-        task = asyncio.create_task(self._guarded(work))
+        task = asyncio.create_task(self._guarded(work), context=self._scope)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -190,7 +199,7 @@ class MediaStream:
         except ConnectionError:
             self._end(Ending("provider", "connection_lost", WSCloseCode.ABNORMAL_CLOSURE))
         except Exception as error:  # noqa: BLE001 - our bug: it may end its own call, no other
-            self._context.counters.add("failures", "internal")
+            self._context.metrics.add("failures", "internal")
             # Not the error's text: it may hold what the caller said.
             places = [f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
             _log.error(
@@ -202,6 +211,7 @@ class MediaStream:
             self._end(Ending("server", "internal_error", WSCloseCode.INTERNAL_ERROR))
 
     async def _finish(self, ending: Ending) -> None:
+        self._observer.scope_log()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -213,7 +223,8 @@ class MediaStream:
             self._journal.stop()
             if self._live is not None:
                 self._live.end(self.document())
-        self._context.counters.add("streams", ending.reason)
+            self._observer.over(self._call.turns, self._call.outcome, ending)
+        self._context.metrics.add("streams", ending.reason)
         await asyncio.gather(self._close(ending), self._keep(ending))
 
     async def _close(self, ending: Ending) -> None:
@@ -239,7 +250,7 @@ class MediaStream:
             await self._recorder.stop()
         document = self.document()
         if not await self._context.store.put(document):
-            self._context.counters.add("failures", "record")
+            self._context.metrics.add("failures", "record")
         self._journal.log_end(document, self._call.turns if self._call is not None else ())
 
     # -- from the provider ------------------------------------------------------------------------
@@ -316,12 +327,13 @@ class MediaStream:
         served = self._context.flows.served(token.flow)
         if refusal is not None or served is None:
             refusal = refusal or "unknown_flow"
-            self._context.counters.add("refusals", refusal)
+            self._context.metrics.add("refusals", refusal)
             code = WSCloseCode.TRY_AGAIN_LATER if accepted else WSCloseCode.POLICY_VIOLATION
             self._end(Ending("server", refusal, code))
             return
         self._journal = Journal(started, served.keeping, served.version, token.owner)
         self._call = Call(served.flow, self._context.call_settings)
+        self._observer.started(self._journal, served.name)
         names = self._journal.names(served.name)
         self._live = LiveCall(self._context.hub, self._call, served.keeping, names, token.owner)
         if served.flow.record:
@@ -348,16 +360,15 @@ class MediaStream:
         # What a server that is killed leaves behind: a record that says the call never ended.
         await self._context.store.put(self.document())
 
-    def _store_turns(self) -> None:
-        """Store the call when a turn is over, so that a crash costs one turn at most."""
-        if self._call is None or self._call.ended or self._ending is not None:
-            return  # it is stored at its end
-        if len(self._call.turns) > self._stored_turns:
-            self._stored_turns = len(self._call.turns)
+    def _see_turns(self) -> None:
+        """Count the turns that are over, and store the call: a crash costs one turn at most."""
+        if self._call is None or not self._observer.turns(self._call.turns):
+            return
+        if not self._call.ended and self._ending is None:  # else it is stored at its end
             self._spawn(self._store())
 
     def _refuse(self, reason: str, detail: str, *, fatal: bool) -> None:
-        self._context.counters.add("refusals", reason)
+        self._context.metrics.add("refusals", reason)
         self._refusals[reason] += 1
         if self._refusals[reason] == 1:  # a flood of one kind is one line in the log, and a count
             _log.warning("refused", reason=reason, detail=detail, fatal=fatal, call_id=self.call_id)
@@ -365,7 +376,7 @@ class MediaStream:
             code = _CLOSE_CODES.get(reason, _DEFAULT_CLOSE_CODE)
             self._end(Ending("server", reason, code))
         elif self._refusals.total() > _MAX_REFUSALS:
-            self._context.counters.add("refusals", "too_many_refusals")
+            self._context.metrics.add("refusals", "too_many_refusals")
             self._end(Ending("server", "too_many_refusals", WSCloseCode.POLICY_VIOLATION))
 
     def _closed_by_peer(self, message: WSMessage) -> Ending:
@@ -373,7 +384,7 @@ class MediaStream:
             error = message.data
             if isinstance(error, WebSocketError):  # aiohttp has sent the close frame already
                 reason = _FRAME_REFUSALS.get(error.code, "bad_frame")
-                self._context.counters.add("refusals", reason)
+                self._context.metrics.add("refusals", reason)
                 self._refusals[reason] += 1
                 return Ending("server", reason, error.code)
             return Ending("provider", "connection_lost", WSCloseCode.ABNORMAL_CLOSURE)
@@ -400,16 +411,22 @@ class MediaStream:
                     self._outbox.hangup(reason)
         if self._live is not None:
             self._live.acted(actions)
-        self._store_turns()
+        self._see_turns()
 
     async def _say(self) -> None:
         try:
             reason = await self._outbox.run()
         except TimeoutError:
-            self._context.counters.add("refusals", "peer_does_not_read")
+            self._context.metrics.add("refusals", "peer_does_not_read")
             self._end(Ending("server", "peer_does_not_read", WSCloseCode.POLICY_VIOLATION))
             return
         self._end(Ending("agent", reason, WSCloseCode.OK))
+
+    async def _render(self, prompt: Prompt) -> bytes:
+        with self._observer.trace.span("prompt", personal=prompt.personal) as note:
+            payload = await self._context.speech.payload(prompt)
+            note(audio_ms=len(payload) // 8)
+            return payload
 
     async def _send(self, message: str) -> None:
         async with asyncio.timeout(self._settings.send_timeout_s):
@@ -424,7 +441,10 @@ class MediaStream:
 
     async def _answer(self, action: Recognize) -> None:
         began_s = self._loop.time()
-        recognition = await self._try_recognize(action)
+        with self._observer.recognising(action) as note:
+            recognition = await self._try_recognize(action)
+            if recognition is not None:
+                self._observer.recognised(recognition, note)
         wall_ms = (self._loop.time() - began_s) * 1000
         if self._call is not None and self._ending is None:
             if self._live is not None and recognition is not None:
@@ -445,12 +465,14 @@ class MediaStream:
             cause = "recognizer_timeout"
         except IvrError:
             cause = "recognizer_failed"
-        self._context.counters.add("failures", cause)
+        self._context.metrics.add("failures", cause)
         _log.error(cause, call_id=self.call_id, provisional=action.provisional)
         return None
 
     async def _look_up(self, action: LookUp) -> None:
-        answer = await look_up(self._context, self.call_id, action)
+        with self._observer.looking_up(action.step) as note:
+            answer = await look_up(self._context, self.call_id, action)
+            note(cause=str(answer.cause), reason=answer.reason)
         if self._call is not None and self._ending is None:
             self._perform(self._call.looked_up(action.lookup_id, answer))
 
@@ -467,7 +489,7 @@ class MediaStream:
     async def _watch(self) -> None:
         await asyncio.sleep(self._settings.start_timeout_s)
         if self._call is None:
-            self._context.counters.add("refusals", "no_start")
+            self._context.metrics.add("refusals", "no_start")
             self._end(Ending("server", "no_start", WSCloseCode.POLICY_VIOLATION))
             return
         while self._ending is None:
@@ -479,6 +501,6 @@ class MediaStream:
             actions = self._call.tick(now_s - self._heard_at_s)
             if any(isinstance(action, Hangup) for action in actions):
                 # Nobody listens: what is still to be said need not be.
-                self._context.counters.add("refusals", "stalled")
+                self._context.metrics.add("refusals", "stalled")
                 self._end(Ending("provider", "stalled", WSCloseCode.POLICY_VIOLATION))
             self._perform(actions)

@@ -50,11 +50,15 @@ class Tap(Protocol):
 
 @dataclass(eq=False)
 class _Said:
-    """A prompt in the queue: its payload as it will be, and the mark that follows it."""
+    """A prompt in the queue: its payload as it will be, and the mark that follows it.
+
+    `asked_at_s` is the loop time at which it was wanted; ``None`` where it follows another.
+    """
 
     payload: asyncio.Task[bytes]
     mark: str
     private: bool
+    asked_at_s: float | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Outbox:
         send: sends one text message, and returns when the socket can take the next.
         render: mu-law of a prompt, 8 kHz; it may fail, and the prompt is then skipped.
         send_ahead_s: how much audio may be sent before it is due.
+        begun: told how long the first audio took, seconds, whenever the agent begins to speak.
 
     Attributes:
         tap: told of all that goes out, if anybody wants to know.
@@ -86,11 +91,13 @@ class Outbox:
         send: Callable[[str], Awaitable[None]],
         render: Callable[[Prompt], Awaitable[bytes]],
         send_ahead_s: float,
+        begun: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._dialect = dialect
         self._send = send
         self._render = render
         self._send_ahead_s = send_ahead_s
+        self._begun = begun
         self._queue: deque[_Said | _Cleared | _HungUp] = deque()
         self._wake = asyncio.Event()
         self._current: asyncio.Task[None] | None = None
@@ -99,8 +106,10 @@ class Outbox:
 
     def play(self, prompt: Prompt, mark: str) -> None:
         """Say a prompt after those before it, then ask for its mark."""
+        follows = self._current is not None or any(isinstance(one, _Said) for one in self._queue)
+        asked_at_s = None if follows else asyncio.get_running_loop().time()
         payload = asyncio.ensure_future(self._payload(prompt))
-        self._put(_Said(payload, mark, prompt.sensitive))
+        self._put(_Said(payload, mark, prompt.sensitive, asked_at_s))
 
     def clear(self) -> None:
         """Stop saying anything, here and at the provider."""
@@ -126,6 +135,7 @@ class Outbox:
         self._queue.clear()
         if self._current is not None:
             self._current.cancel()
+            self._current = None
 
     async def run(self) -> str:
         """Send until `hangup`.
@@ -154,14 +164,14 @@ class Outbox:
             self._drop_prompts()
 
     async def _say_unless_cleared(self, said: _Said) -> None:
-        self._current = asyncio.ensure_future(self._say(said))
+        saying = self._current = asyncio.ensure_future(self._say(said))
         # `wait` tells our own cancellation, which it raises, from that of the prompt by `clear`.
-        await asyncio.wait({self._current})
-        finished, self._current = self._current, None
-        if finished.cancelled():
+        await asyncio.wait({saying})
+        self._current = None
+        if saying.cancelled():
             said.payload.cancel()
         else:
-            finished.result()
+            saying.result()
 
     async def _say(self, said: _Said) -> None:
         payload = await said.payload
@@ -171,6 +181,8 @@ class Outbox:
             if self.tap is not None:
                 self.tap.say(chunk, private=said.private)
             await self._send(self._dialect.send_media(chunk))
+            if offset == 0 and said.asked_at_s is not None:
+                self._begun(asyncio.get_running_loop().time() - said.asked_at_s)
         await self._send(self._dialect.send_mark(said.mark))
 
     async def _wait_until_due(self, chunk_s: float) -> None:

@@ -36,7 +36,7 @@ from ivr.audio.g711 import mulaw_decode, mulaw_encode
 from ivr.errors import ConfigError
 from ivr.records.protection import Keyring
 from ivr.records.sealed import SUFFIX, SealedWriter
-from ivr.server.counters import Counters
+from ivr.server.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -69,13 +69,13 @@ class AudioDisk:
     Args:
         folder: None records nothing.
         keyring: its newest key seals.
-        counters: counts the failures.
+        metrics: counts the failures.
     """
 
-    def __init__(self, folder: Path | None, keyring: Keyring, counters: Counters) -> None:
+    def __init__(self, folder: Path | None, keyring: Keyring, metrics: Metrics) -> None:
         self.folder = folder
         self.keyring = keyring
-        self.counters = counters
+        self.metrics = metrics
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="recordings")
 
     def close(self) -> None:
@@ -228,7 +228,7 @@ class Recorder:
         self._agent.clear()
         with contextlib.suppress(RuntimeError):  # the server has stopped
             self._disk.thread.submit(self._written.abandon)
-        self._disk.counters.add("failures", "recording")
+        self._disk.metrics.add("failures", "recording")
         _log.error("recording_ended", recording_id=self._recording_id, reason=reason)
 
 

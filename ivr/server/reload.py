@@ -44,7 +44,7 @@ async def keep_flows_current(
             if wanted or await asyncio.to_thread(files.changed):
                 await _reload(context, files, told=wanted)
         except Exception as error:  # noqa: BLE001 - the flows stay as they are, and calls go on
-            context.counters.add("flow_reloads", "internal")
+            context.metrics.add("flow_reloads", "internal")
             _log.error("flow_reload_failed", cause=type(error).__name__)
 
 
@@ -54,7 +54,7 @@ async def _reload(context: Context, files: FlowFiles, *, told: bool) -> None:
     before = context.flows.broken
     changed = context.flows.swap(table)
     for name in changed:
-        context.counters.add("flow_reloads", "done")
+        context.metrics.add("flow_reloads", "done")
         served = context.flows.served(name)
         _log.info("flow_reloaded", flow=name, version=served.version if served else "removed")
     _tell_broken(context, before, table.broken)
@@ -66,5 +66,5 @@ def _tell_broken(context: Context, before: Mapping[str, str], now: Mapping[str, 
     """Tell each mistake once, not at every look."""
     for file, error in now.items():
         if before.get(file) != error:
-            context.counters.add("flow_reloads", "failed")
+            context.metrics.add("flow_reloads", "failed")
             _log.error("flow_not_reloaded", file=file, error=error)

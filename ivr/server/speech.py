@@ -8,6 +8,7 @@ memory as mu-law. A prompt that repeats a caller's number is rendered for that c
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from ivr.audio.g711 import mulaw_encode
 from ivr.errors import IvrError
 from ivr.flow.machine import Prompt
-from ivr.server.counters import Counters
+from ivr.server.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -41,12 +42,12 @@ class Speech:
 
     Args:
         renderer: called in a thread.
-        counters: counts the failures.
+        metrics: counts the failures, and times the rendering.
     """
 
-    def __init__(self, renderer: PromptRenderer, counters: Counters) -> None:
+    def __init__(self, renderer: PromptRenderer, metrics: Metrics) -> None:
         self._renderer = renderer
-        self._counters = counters
+        self._metrics = metrics
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="prompts")
         self._shared: OrderedDict[Prompt, asyncio.Future[bytes]] = OrderedDict()
 
@@ -65,7 +66,7 @@ class Speech:
             return await asyncio.shield(shared)
         except (IvrError, OSError, ValueError) as error:
             self._shared.pop(prompt, None)
-            self._counters.add("failures", "prompt")
+            self._metrics.add("failures", "prompt")
             # The text of the error may quote the prompt, and the prompt the caller.
             _log.error(
                 "prompt_failed", cause=type(error).__name__, recording=prompt.recording or "none"
@@ -80,7 +81,10 @@ class Speech:
         return asyncio.get_running_loop().run_in_executor(self._threads, self._encode, prompt)
 
     def _encode(self, prompt: Prompt) -> bytes:
-        return mulaw_encode(self._renderer.render(prompt))
+        began_s = time.monotonic()
+        payload = mulaw_encode(self._renderer.render(prompt))
+        self._metrics.time("prompt_render", time.monotonic() - began_s)
+        return payload
 
 
 def _retrieve(done: asyncio.Future[bytes]) -> None:

@@ -99,7 +99,7 @@ def _announce(
         token = context.tokens.issue(call_id, flow=flow)
     except Overloaded:
         return _busy(context, "too_many_tokens")
-    context.counters.add("webhooks", "answered")
+    context.metrics.add("webhooks", "answered")
     _log.info("call_announced", call_id=call_id)
     after = _after_url(context) if context.transfers.asks_after(served.flow) else None
     return web.Response(text=_connect(media_url, token, after), content_type="text/xml")
@@ -151,13 +151,13 @@ def _cure(context: Context, flow: str | None) -> str:
 
 
 def _refuse(context: Context, status: int, reason: str, cure: str = "") -> web.Response:
-    context.counters.add("refusals", reason)
+    context.metrics.add("refusals", reason)
     _log.warning("webhook_refused", reason=reason)
     return web.Response(status=status, text=f"{reason}: {cure}" if cure else reason)
 
 
 def _busy(context: Context, reason: str) -> web.Response:
-    context.counters.add("refusals", reason)
+    context.metrics.add("refusals", reason)
     _log.warning("webhook_refused", reason=reason)
     headers = {"Retry-After": "5"}
     return web.Response(status=503, text=_BUSY, content_type="text/xml", headers=headers)

@@ -20,6 +20,7 @@ from aiohttp import web
 from numpy.typing import NDArray
 
 from ivr.actions import CallSettings
+from ivr.asr.pool import PoolState
 from ivr.asr.queue import Urgency
 from ivr.audio.espeak import Espeak
 from ivr.audio.g711 import mulaw_encode
@@ -37,6 +38,7 @@ from ivr.server.access import ACCESS
 from ivr.server.app import create_app
 from ivr.server.context import CONTEXT, Context
 from ivr.server.flows import Flows
+from ivr.server.tracing import Tracing
 
 FLOW = """
 flow: pin
@@ -88,6 +90,13 @@ class FakeRecognizer:
     cancelled: int = 0
     model: dict[str, Any] | None = None
     urgencies: list[Urgency] = field(default_factory=list)
+    alive: int = 1
+    waiting: int = 0
+    restarts: int = 0
+
+    def state(self) -> PoolState:
+        """One worker with a queue of two, as the fields say."""
+        return PoolState(1, self.alive, 0, self.waiting, 2, self.restarts)
 
     async def recognize(
         self, samples: NDArray[np.int16], grammar: str, urgency: Urgency = Urgency.ANSWER
@@ -240,7 +249,7 @@ class Bench:
 
     def count(self, reason: str, family: str = "refusals") -> int:
         """How often something was counted."""
-        return self.context.counters.get(family, reason)
+        return self.context.metrics.get(family, reason)
 
     def forget_keys(self) -> None:
         """Let the server read its keys again with the next request."""
@@ -322,6 +331,8 @@ async def serving(
     audio: Path | None = None,
     call_settings: CallSettings | None = None,
     recognizer_timeout_s: float = 10.0,
+    min_free_bytes: int = 0,
+    tracing: Tracing | None = None,
     **sections: dict[str, Any],
 ) -> AsyncIterator[Bench]:
     """A server on a free port; keyword arguments are sections of the settings."""
@@ -329,6 +340,7 @@ async def serving(
     sections["records"] = {
         "keys": keys,
         "audio_dir": audio,
+        "min_free_bytes": min_free_bytes,
         **(records if isinstance(records, dict) else {"path": records}),
     }
     settings = Settings.model_validate(sections)
@@ -343,6 +355,7 @@ async def serving(
         prompts or FakePrompts(),
         store,
         call_settings=call_settings,
+        tracing=tracing,
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()

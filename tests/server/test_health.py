@@ -16,7 +16,17 @@ def test_alive_and_ready(kit: Any) -> None:
             assert (await bench.client.get(bench.url + "/livez")).status == 200
             response = await bench.client.get(bench.url + "/readyz")
             assert response.status == 200
-            assert await response.json() == {"status": "ready", "calls": 0}
+            body = await response.json()
+            assert (body["status"], body["calls"]) == ("ready", 0)
+            assert {check["state"] for check in body["checks"].values()} == {"ok"}
+            assert list(body["checks"]) == [
+                "model",
+                "workers",
+                "database",
+                "disk",
+                "spool",
+                "flows",
+            ]
 
     kit.run(scenario)
 
@@ -46,9 +56,9 @@ def test_metrics_show_refusals_by_name(kit: Any) -> None:
             await line.say("{")
             await line.closed()
             text = await (await bench.client.get(bench.url + "/metrics")).text()
-            assert 'ivr_refusals_total{reason="bad_json"} 1' in text.splitlines()
-            assert 'ivr_streams_total{reason="bad_json"} 1' in text.splitlines()
-            assert "ivr_calls 0" in text.splitlines()
+            assert 'ivr_refusals_total{reason="bad_json"} 1.0' in text.splitlines()
+            assert 'ivr_streams_total{reason="bad_json"} 1.0' in text.splitlines()
+            assert "ivr_calls_active 0.0" in text.splitlines()
 
     kit.run(scenario)
 

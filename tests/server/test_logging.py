@@ -105,6 +105,48 @@ def test_lines_are_clean_in_both_forms(capsys: pytest.CaptureFixture[str], form:
         assert first["timestamp"].endswith("Z")
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_traceback_of_ours_either(capsys: pytest.CaptureFixture[str], form: Any) -> None:
+    """An exception that is logged by us leaves its kind and nothing of its text."""
+    configure_logging(LogSettings(level="debug", format=form))
+    log = structlog.get_logger("ours")
+    error = KeyError("41550012")
+    try:
+        raise ValueError("41550012")
+    except ValueError:
+        log.exception("failed")
+    log.error("failed", exc_info=error)
+    log.error("failed", exc_info=(KeyError, error, None))
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 3
+    assert all("4155" not in line for line in lines)
+    kinds = ("ValueError", "KeyError", "KeyError")
+    assert all(kind in line for kind, line in zip(kinds, lines, strict=True))
+
+
+def test_every_line_of_a_call_has_its_ids(kit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines that know nothing of calls, a library's and those of prompts, can be found by call."""
+    configure_logging(LogSettings(level="debug", format="json"))
+
+    async def scenario() -> None:
+        prompts = kit.prompts(failing=("Your number please.",))
+        async with kit.serving(prompts=prompts) as bench:
+            first, second = await bench.call("CA1"), await bench.call("CA2")
+            await first.mark()
+            await second.mark()
+            await first.hang_up()
+            await second.hang_up()
+            await bench.ended("CA1")
+
+    kit.run(scenario)
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    failed = [event for event in events if event["event"] == "prompt_failed"]
+    started = {event["call_id"]: event for event in events if event["event"] == "call_started"}
+    assert {event["call_id"] for event in failed} == {"CA1", "CA2"}
+    assert started["CA1"]["record_id"] != started["CA2"]["record_id"]
+    assert all("call_id" not in event for event in events if event["event"] == "ready")
+
+
 def test_level_holds(capsys: pytest.CaptureFixture[str]) -> None:
     """What is below the level is not written."""
     configure_logging(LogSettings(level="warning"))

@@ -18,7 +18,7 @@ from ivr.audio.g711 import mulaw_encode
 from ivr.records import sealed
 from ivr.records.protection import Keyring
 from ivr.records.recordings import Audio, read_audio
-from ivr.server.counters import Counters
+from ivr.server.metrics import Metrics
 from ivr.server.recorder import AudioDisk, Recorder
 from tests.audio import keys
 
@@ -57,8 +57,8 @@ class Booth:
 
     def __init__(self, folder: Path | None, keyring: Keyring = KEYRING) -> None:
         self.folder = folder
-        self.counters = Counters()
-        self.disk = AudioDisk(folder, keyring, self.counters)
+        self.metrics = Metrics()
+        self.disk = AudioDisk(folder, keyring, self.metrics)
         self.recorder = Recorder(self.disk, "r1", "2025-01-01")
 
     def hear(self, audio: bytes, *, private: bool = False) -> None:
@@ -172,7 +172,7 @@ def test_recording_that_cannot_begin_says_why(
         booth.disk.close()
         document = booth.recorder.document()
         assert (document["state"], document["reason"]) == ("failed", reason)
-        assert booth.counters.get("failures", "recording") == 1
+        assert booth.metrics.get("failures", "recording") == 1
         booth.silence(10.0)
         assert len(booth.recorder._caller) == 0
         assert not (tmp_path / "audio").exists()

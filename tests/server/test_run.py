@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 import structlog
 
+from ivr.asr.pool import PoolState
 from ivr.config import LogSettings, Settings
 from ivr.errors import ConfigError, FlowError, ModelError
 from ivr.providers.twilio import TwilioCaller
@@ -48,6 +49,10 @@ class Startable:
         if self._error is not None:
             raise self._error
         self.ready = True
+
+    def state(self) -> PoolState:
+        """One worker, alive once it has started."""
+        return PoolState(1, int(self.ready), 0, 0, 1, 0)
 
     async def recognize(self, samples: Any, grammar: str, urgency: Any = None) -> Any:
         """Never asked here."""

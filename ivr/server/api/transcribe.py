@@ -90,7 +90,7 @@ async def _heard(
         detail = f"{error}; try again in a moment"
         raise Problem(503, "overloaded", detail, headers={"Retry-After": "5"}) from None
     except ModelError as error:
-        context.counters.add("failures", "recognizer_failed")
+        context.metrics.add("failures", "recognizer_failed")
         raise Problem(503, "recognizer-failed", str(error), headers={"Retry-After": "5"}) from None
     return Transcription.model_validate(
         {**heard, "request_id": request[REQUEST_ID], "model": context.recognizer.model}
