@@ -151,6 +151,25 @@ def call(
     )
 
 
+@app.command()
+def doctor(
+    config: Config = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Leave out what needs the network.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at everything that a call needs, and say what to do where it is wrong.
+
+    Configuration, flows, model, database, disks, extras; the Twilio account, the public address
+    and the clock. Nothing is changed. Exit status 1 if something failed, 2 if the configuration is
+    wrong.
+    """
+    from ivr.server.doctor.report import run_doctor
+
+    raise typer.Exit(run_doctor(config, offline=offline, json_output=as_json))
+
+
 def _answers_in_order(given: dict[str, list[str] | list[Path]]) -> list[tuple[str, str]]:
     """The options' values in the order of the command line, which the parser does not keep."""
     waiting = {kind: [str(value) for value in values] for kind, values in given.items()}

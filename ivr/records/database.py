@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +60,21 @@ class RecordsUnavailableError(IvrError):
     """The records cannot be read or written now: the database is locked, broken or gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How far a database is.
+
+    Attributes:
+        current: its revision; ``None`` where nothing was made in it yet.
+        newest: that this version makes.
+        known: this version knows the current one.
+    """
+
+    current: str | None
+    newest: str
+    known: bool
+
+
 class Database:
     """One database of call records.
 
@@ -96,16 +113,10 @@ class Database:
         """
         try:
             await self._ready_unlocked()
-        except ConnectionError as error:  # also asyncpg's, which are OSError: nobody is there yet
-            raise RecordsUnavailableError(f"{self.name}: {type(error).__name__}") from None
         except IvrError:
             raise
         except Exception as error:  # noqa: BLE001 - SQLAlchemy's, or the driver's own
-            if _is_locked(error) if self.is_sqlite else _is_away(error):
-                raise RecordsUnavailableError(f"{self.name}: {type(error).__name__}") from None
-            raise ConfigError(
-                f"{self.name}: the call records cannot be opened: {_cause(error)}; {self._cure()}"
-            ) from None
+            raise self._explain(error) from None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -125,6 +136,41 @@ class Database:
             if isinstance(error, SQLAlchemyError) or not _state(error):
                 raise
             raise RecordsUnavailableError(f"{self.name}: {type(error).__name__}") from None
+
+    async def schema(self) -> Schema:
+        """How far the database is; nothing is made or changed.
+
+        Raises:
+            ConfigError: it cannot be used as configured.
+            RecordsUnavailableError: it does not answer now.
+        """
+        known = _scripts()
+        newest = str(known.get_current_head())
+        try:
+            current = await self._look_up_revision()
+        except IvrError:
+            raise
+        except Exception as error:  # noqa: BLE001 - SQLAlchemy's, or the driver's own
+            raise self._explain(error) from None
+        revisions = {one.revision for one in known.walk_revisions()}
+        return Schema(current, newest, known=current is None or current in revisions)
+
+    async def _look_up_revision(self) -> str | None:
+        if self.is_sqlite:
+            return await asyncio.to_thread(_read_revision, Path(self.url.database or ""))
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            self._engine = self._engine or self._create_engine()
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(_revision)
+
+    def _explain(self, error: Exception) -> IvrError:
+        """What to tell of a database that cannot be opened: away for now, or never as it is."""
+        away = _is_locked(error) if self.is_sqlite else _is_away(error)
+        if away or isinstance(error, ConnectionError):
+            return RecordsUnavailableError(f"{self.name}: {type(error).__name__}")
+        return ConfigError(
+            f"{self.name}: the call records cannot be opened: {_cause(error)}; {self._cure()}"
+        )
 
     async def close(self) -> None:
         """Disconnect."""
@@ -203,10 +249,9 @@ class Database:
             await connection.commit()
 
     def _upgrade(self, connection: Connection) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+        config = _config()
         known = ScriptDirectory.from_config(config)
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = _revision(connection)
         head = known.get_current_head()
         if current == head:
             return
@@ -222,6 +267,33 @@ class Database:
         if self.is_sqlite:
             return "give a writable file as records.path, or null to keep them in memory"
         return "check records.url, its user and its database"
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _read_revision(path: Path) -> str | None:
+    """The revision in an SQLite file, read without making or changing it."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        if not file.execute(
+            "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+        ).fetchall():
+            return None
+        (found,) = file.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
+        return found
 
 
 def _url(settings: RecordSettings) -> URL:
@@ -279,7 +351,8 @@ def _is_away(error: BaseException) -> bool:
 
 def _is_locked(error: BaseException) -> bool:
     """Whether an SQLite file is just being used by another."""
-    return isinstance(error, DBAPIError) and "locked" in str(error.orig)
+    found = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(error, DBAPIError | sqlite3.Error) and "locked" in str(found)
 
 
 def _state(error: BaseException) -> str:
