@@ -20,6 +20,7 @@ function fill(element, classes, rest) {
   for (const [key, value] of Object.entries(named)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "class") element.classList.add(...value.split(" "));
     else if (value === true) element.setAttribute(key, "");
     else element.setAttribute(key, value);
   }

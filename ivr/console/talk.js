@@ -9,7 +9,7 @@ export class Talk {
   #keys = "";
 
   constructor() {
-    this.element = h("ol.talk", { role: "log", "aria-label": "Conversation", tabindex: "0" });
+    this.element = h("div.talk", { role: "log", "aria-label": "Conversation", tabindex: "0" });
   }
 
   take(event) {
@@ -23,7 +23,7 @@ export class Talk {
   on_said({ texts }) {
     this.#open = null;
     this.#keys = "";
-    this.#said = texts.map((text) => h("li.agent", h("span.who", "Agent"), h("p", text)));
+    this.#said = texts.map((text) => h("div.agent", h("span.who", "Agent"), h("p", text)));
     this.element.append(...this.#said);
   }
 
@@ -62,7 +62,7 @@ export class Talk {
   on_ended({ ending, outcome }) {
     this.#open?.remove();
     const by = ENDERS[ending?.by] ?? "the call is over";
-    this.element.append(h("li.event", `Outcome: ${outcome} · ${by}`));
+    this.element.append(h("div.event", `Outcome: ${outcome} · ${by}`));
   }
 
   #draft(text, note) {
@@ -72,7 +72,7 @@ export class Talk {
   }
 
   #add() {
-    const line = h("li.caller");
+    const line = h("div.caller");
     this.element.append(line);
     return line;
   }

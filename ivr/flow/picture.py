@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Final
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from ivr.flow.draw import Node, Way, nodes_of, ways_of
 from ivr.flow.layout import Point, lay_out
@@ -29,26 +29,36 @@ _LOOKS: Final = {
 _HEAD: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" \
 viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{title}">
-<style>
-text {{ font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #1f2937; text-anchor: middle }}
-.name {{ font-weight: bold }}
-.way {{ fill: none; stroke: #475569; stroke-width: 1.2 }}
-.aside {{ stroke: #b91c1c; stroke-dasharray: 4 4; opacity: 0.6 }}
-.label {{ paint-order: stroke; stroke: #fff; stroke-width: 4px }}
-.box {{ stroke: #475569 }}
-</style>
-<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" \
-orient="auto"><path d="M0 0L8 4L0 8z" fill="#475569"/></marker></defs>
+{style}<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" \
+markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z" fill="#475569"/></marker></defs>
 <rect width="100%" height="100%" fill="#fff"/>"""
+_STYLE: Final = """\
+<style>
+text { font: 11px ui-monospace, Menlo, Consolas, monospace; fill: #1f2937; text-anchor: middle }
+.name { font-weight: bold }
+.way { fill: none; stroke: #475569; stroke-width: 1.2 }
+.aside { stroke: #b91c1c; stroke-dasharray: 4 4; opacity: 0.6 }
+.label { paint-order: stroke; stroke: #fff; stroke-width: 4px }
+.box { stroke: #475569 }
+</style>
+"""
 
 
-def svg(flow: Flow) -> str:
-    """The flow as SVG, ending with a line break."""
+def svg(flow: Flow, *, styled: bool = True) -> str:
+    """The flow as SVG, ending with a line break.
+
+    Args:
+        flow: to draw.
+        styled: with its own look; without, for a page that gives it one.
+    """
     nodes, ways = nodes_of(flow), ways_of(flow)
     sizes = {node.name: _size(node) for node in nodes}
     layout = lay_out(sizes, [(way.origin, way.target) for way in ways], flow.start)
     head = _HEAD.format(
-        width=layout.width, height=layout.height, title=f"call flow {escape(flow.flow)}"
+        style=_STYLE if styled else "",
+        width=layout.width,
+        height=layout.height,
+        title=f"call flow {escape(flow.flow)}",
     )
     parts = [head]
     labels = []
@@ -73,14 +83,15 @@ def _box(node: Node, centre: Point, size: tuple[float, float]) -> list[str]:
     fill, round_by = _LOOKS[node.kind]
     top = y - height / 2
     parts = [
+        f'<g class="{node.kind}" data-step={quoteattr(node.name)}>',
         f'<rect class="box" x="{x - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" '
-        f'height="{height:.1f}" rx="{min(round_by, height / 2):.0f}" fill="{fill}"/>'
+        f'height="{height:.1f}" rx="{min(round_by, height / 2):.0f}" fill="{fill}"/>',
     ]
     for number, line in enumerate((node.name, *node.lines)):
         name = ' class="name"' if number == 0 else ""
         at = top + _MARGIN / 2 + (number + 0.72) * _LINE
         parts.append(f'<text{name} x="{x:.1f}" y="{at:.1f}">{escape(line)}</text>')
-    return parts
+    return [*parts, "</g>"]
 
 
 def _label(way: Way, at: Point) -> list[str]:

@@ -33,7 +33,7 @@ async def announce_call(request: web.Request, session: Session) -> web.Response:
         detail = f"no call can be taken now ({refusal}); try again in a moment"
         raise Problem(503, "busy", detail, headers={"Retry-After": "5"})
     call_id = f"CA{uuid.uuid4().hex}"
-    token = context.tokens.issue(call_id, served.name, session.principal.owner)
+    token = context.tokens.issue(call_id, served.name, session.principal.owner, "browser phone")
     session.placed(call_id)
     context.metrics.add("webhooks", "browser")
     return reply(
@@ -55,10 +55,3 @@ async def serve_browser_media(request: web.Request) -> web.StreamResponse:
         raise foreign_page(request)
     require(await current_session(request), "calls:write")
     return await pump_media(request, context)
-
-
-async def list_flows(request: web.Request, session: Session) -> web.Response:  # noqa: ARG001
-    """Handle ``GET /console/api/flows``: those that can be called."""
-    flows = request.app[CONTEXT].flows
-    default = flows.default.name
-    return reply({"flows": [{"name": name, "default": name == default} for name in flows.names()]})

@@ -334,7 +334,7 @@ class MediaStream:
         self._journal = Journal(started, served.keeping, served.version, token.owner)
         self._call = Call(served.flow, self._context.call_settings)
         self._observer.started(self._journal, served.name)
-        names = self._journal.names(served.name)
+        names = {**self._journal.names(served.name), "caller": token.caller}
         self._live = LiveCall(self._context.hub, self._call, served.keeping, names, token.owner)
         if served.flow.record:
             journal = self._journal

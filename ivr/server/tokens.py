@@ -37,11 +37,13 @@ class Redeemed:
         flow: the name of the flow that the call was announced for; ``None`` for the default, and
             where the token is worth nothing.
         owner: of the API key that the call was placed with; ``None`` for one that came in.
+        caller: who calls, masked already; ``None`` where that is not known.
     """
 
     verdict: TokenVerdict
     flow: str | None = None
     owner: str | None = None
+    caller: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class _Issued:
     call_id: str | None
     flow: str | None
     owner: str | None
+    caller: str | None
     expires_at_s: float
 
 
@@ -65,13 +68,20 @@ class CallTokens:
         self._clock = clock
         self._issued: dict[bytes, _Issued] = {}
 
-    def issue(self, call_id: str | None, flow: str | None = None, owner: str | None = None) -> str:
+    def issue(
+        self,
+        call_id: str | None,
+        flow: str | None = None,
+        owner: str | None = None,
+        caller: str | None = None,
+    ) -> str:
         """A new token.
 
         Args:
             call_id: of the call that it is good for, once; ``None`` for any.
             flow: the name of the flow that the call is to follow; ``None`` for the default.
             owner: of the API key that places the call; ``None`` where it comes in.
+            caller: who calls, masked, for those who watch the call.
 
         Raises:
             Overloaded: too many were given out and not used.
@@ -86,7 +96,7 @@ class CallTokens:
         if len(self._issued) >= _MAX_OUTSTANDING:
             raise Overloaded("too many calls were announced and did not come")
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        self._issued[_digest(token)] = _Issued(call_id, flow, owner, now + self._ttl_s)
+        self._issued[_digest(token)] = _Issued(call_id, flow, owner, caller, now + self._ttl_s)
         return token
 
     def redeem(self, token: str, call_id: str) -> Redeemed:
@@ -103,7 +113,7 @@ class CallTokens:
             return Redeemed(TokenVerdict.EXPIRED)
         if issued.call_id is not None and issued.call_id != call_id:
             return Redeemed(TokenVerdict.OTHER_CALL)
-        return Redeemed(TokenVerdict.ACCEPTED, issued.flow, issued.owner)
+        return Redeemed(TokenVerdict.ACCEPTED, issued.flow, issued.owner, issued.caller)
 
 
 def _digest(token: str) -> bytes:

@@ -54,7 +54,14 @@ async def answer_voice(request: web.Request) -> web.Response:
     media_url = _media_url(request, context)
     if media_url is None:
         return _refuse(context, 400, "bad_host")
-    return _announce(context, media_url, call_id, request.query.get("flow"))
+    caller = masked_caller(dict(fields).get("From", ""))
+    return _announce(context, media_url, call_id, request.query.get("flow"), caller)
+
+
+def masked_caller(number: str) -> str | None:
+    """A caller's number for the console, the last two digits of it; ``None`` where it is none."""
+    digits = [character for character in number if character in "0123456789"]
+    return f"caller …{''.join(digits[-2:])}" if len(digits) > 5 else None
 
 
 async def answer_after(request: web.Request) -> web.Response:
@@ -86,7 +93,11 @@ async def _call_of(
 
 
 def _announce(
-    context: Context, media_url: str, call_id: str | None, flow: str | None
+    context: Context,
+    media_url: str,
+    call_id: str | None,
+    flow: str | None,
+    caller: str | None,
 ) -> web.Response:
     """Take the call, where there is such a flow and a place."""
     served = context.flows.served(flow)
@@ -96,7 +107,7 @@ def _announce(
     if refusal is not None:
         return _busy(context, refusal)
     try:
-        token = context.tokens.issue(call_id, flow=flow)
+        token = context.tokens.issue(call_id, flow=flow, caller=caller)
     except Overloaded:
         return _busy(context, "too_many_tokens")
     context.metrics.add("webhooks", "answered")

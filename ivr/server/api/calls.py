@@ -30,6 +30,7 @@ _LISTED: Final = (
     "record_id",
     "call_id",
     "stream_id",
+    "flow",
     "started_at",
     "ended_at",
     "duration_ms",
