@@ -54,13 +54,13 @@ async def answer_voice(request: web.Request) -> web.Response:
     media_url = _media_url(request, context)
     if media_url is None:
         return _refuse(context, 400, "bad_host")
-    caller = masked_caller(dict(fields).get("From", ""))
+    caller = masked_caller(_parse_form(await request.read()) or [])
     return _announce(context, media_url, call_id, request.query.get("flow"), caller)
 
 
-def masked_caller(number: str) -> str | None:
-    """A caller's number for the console, the last two digits of it; ``None`` where it is none."""
-    digits = [character for character in number if character in "0123456789"]
+def masked_caller(fields: Fields) -> str | None:
+    """Who calls, for the console: the last two digits; ``None`` where there is no number."""
+    digits = [character for character in dict(fields).get("From", "") if character in "0123456789"]
     return f"caller …{''.join(digits[-2:])}" if len(digits) > 5 else None
 
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ivr.providers.twilio_signature import sign
+from ivr.server.voice import masked_caller
 
 AUTH = "12345"
 PUBLIC = {"public_url": "https://mycompany.com"}
@@ -235,3 +236,13 @@ def test_no_call_is_taken_before_the_model_is_ready(kit: Any) -> None:
             assert bench.count("recognizer_not_ready") == 1
 
     kit.run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("+15551234567", "caller …67"), ("anonymous", None), ("", None), ("12345", None)],
+)
+def test_caller_is_shown_by_two_digits(number: str, shown: str | None) -> None:
+    """Who watches can tell two callers apart, and call neither."""
+    assert masked_caller([("From", number)]) == shown
+    assert masked_caller([]) is None
