@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +19,20 @@ from typing import Any, TypeVar
 LOAD_TIMEOUT_S = 120.0
 
 _T = TypeVar("_T")
+
+
+def _begin(prepare: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """Runs in each process when it starts."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    prepare(*arguments)
+
+
+def _end_with(parent: Any) -> None:
+    # One that was killed could tell nobody: its workers would wait for ever for more to do.
+    parent.join()
+    os._exit(1)
 
 
 class Worker:
@@ -50,7 +65,7 @@ class Worker:
         """
         spawn = multiprocessing.get_context("spawn")
         executor = ProcessPoolExecutor(
-            1, spawn, initializer=self._prepare, initargs=self._arguments
+            1, spawn, initializer=_begin, initargs=(self._prepare, self._arguments)
         )
         self._executor = executor
         async with asyncio.timeout(LOAD_TIMEOUT_S):

@@ -82,7 +82,7 @@ def test_renders_with_the_defaults(render: Any, tmp_path: Path) -> None:
 
 
 def test_renders_with_everything(render: Any) -> None:
-    """With volumes a stateful set; three paths in the ingress; the rules are those of the alerts."""
+    """With volumes a stateful set; three paths in the ingress; the alerts as they stand."""
     found = render(**EVERYTHING)
     assert {"StatefulSet", "Ingress", "HorizontalPodAutoscaler"} <= set(found)
     assert {"ServiceMonitor", "PrometheusRule"} <= set(found)
