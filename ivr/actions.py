@@ -59,13 +59,32 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class StartMessage:
+    """Record the caller from now on."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopMessage:
+    """The message is over; answer through `Call.message_taken` with the same id.
+
+    Attributes:
+        keep: something was said; else there is nothing to keep.
+    """
+
+    message_id: int
+    keep: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hangup:
     """End the call: everything was said and heard."""
 
     reason: str
 
 
-Action = Play | Clear | Recognize | LookUp | Transfer | Hangup
+Action = Play | Clear | Recognize | LookUp | Transfer | StartMessage | StopMessage | Hangup
 
 
 @dataclass(frozen=True)

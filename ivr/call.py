@@ -26,10 +26,22 @@ utterance in progress and follows it in the answer; keys that come too early wai
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.actions import Action, CallSettings, Clear, Hangup, LookUp, Recognize, TurnRecord
+from ivr.actions import (
+    Action,
+    CallSettings,
+    Clear,
+    Hangup,
+    LookUp,
+    Recognize,
+    StartMessage,
+    StopMessage,
+    TurnRecord,
+)
 from ivr.audio.g711 import mulaw_decode
 from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown
 from ivr.ear import Ear
@@ -39,6 +51,7 @@ from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.request import Answer
 from ivr.flow.schema import Flow
+from ivr.message import Taking
 from ivr.playout import Playout
 from ivr.providers import events as wire
 from ivr.question import accepted_by
@@ -50,6 +63,8 @@ from ivr.recognition import (
     Recognition,
 )
 from ivr.typeahead import BURST_S, Key, TypeAhead
+
+_KEEPING_S: Final = 10.0  # for the shell to put a message away
 
 
 class Call:
@@ -82,6 +97,8 @@ class Call:
         self._questions = 0
         self._errand: Errand | None = None
         self._errands = 0
+        self._taking: Taking | None = None
+        self._messages = 0
         self._started = False
         self.ended = False
 
@@ -99,6 +116,8 @@ class Call:
     def state(self) -> str:
         """Where in the picture above the call is, ``looking-up``, or ``leaving`` at the end."""
         if self._collection is None:
+            if self._taking is not None:
+                return "recording"
             return "leaving" if self._errand is None else "looking-up"
         if self._collection.listens and self._ear.in_speech:
             return "pausing" if self._collection.paused else "speaking"
@@ -211,6 +230,21 @@ class Call:
             return []
         return self._perform(self._dialogue.transferred(not failure))
 
+    def message_taken(self, message_id: int, recording_id: str | None) -> list[Action]:
+        """Takes where a message is kept; a stale id is dropped.
+
+        Args:
+            message_id: as in the `StopMessage` action.
+            recording_id: None where nothing was said, or it could not be kept.
+        """
+        taking = self._taking
+        if self.ended or taking is None or taking.number != message_id:
+            return []
+        self._taking = None
+        lost = "not kept" if taking.spoke else "nothing said"
+        self.turns.append(taking.record("kept" if recording_id else lost, self.clock_ms))
+        return self._perform(self._dialogue.message_taken(recording_id))
+
     def tick(self, stalled_s: float) -> list[Action]:
         """Takes the shell's wall-clock watchdog: seconds since the last frame."""
         if self.ended or stalled_s < self.settings.stall_timeout_s:
@@ -312,6 +346,10 @@ class Call:
         plays, mark = self._playout.play(turn.prompts, self._clock)
         if turn.end is not None:
             return [*plays, *self._finish(turn.end, turn.prompts, mark)]
+        if turn.message is not None:
+            self._messages += 1
+            self._taking = Taking(self._messages, turn.message, turn.prompts, mark)
+            return list(plays)
         if turn.collect is None:
             return [*plays, *self._send_out(turn, mark)]
         self._questions += 1
@@ -338,6 +376,16 @@ class Call:
         self.turns.append(errand.record(result, self.clock_ms))
         return True
 
+    def _start_message(self, taking: Taking) -> list[Action]:
+        self._playout.over()
+        self._ear.close()  # what was said over the tone
+        taking.begin(self._clock)
+        return [StartMessage(taking.number)]
+
+    def _stop_message(self, taking: Taking) -> list[Action]:
+        taking.deadline = self._clock + samples_of(_KEEPING_S)
+        return [StopMessage(taking.number, taking.spoke)]
+
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
         self.outcome, self.variables = end.outcome, dict(end.variables)
         self.turns.append(TurnRecord("end", shown(prompts), None, decided_ms=self.clock_ms))
@@ -352,6 +400,8 @@ class Call:
         self._playout.played(name)
         if self._errand is not None and name == self._errand.after:
             return [self._errand.begin(self._clock)]
+        if self._taking is not None and name == self._taking.last_mark:
+            return self._start_message(self._taking)
         collection = self._collection
         if collection is not None and name == collection.last_mark and not collection.barged_in:
             collection.prompt_end_ms = self.clock_ms
@@ -388,6 +438,8 @@ class Call:
         # During a lookup keys are for the question after it, as ahead of it as they were pressed.
         key = self._type_ahead.press(digit, self._questions, self._clock)
         if (collection := self._collection) is None:
+            if self._taking is not None and self._taking.listens:
+                return self._stop_message(self._taking)
             if self._errand is not None:
                 self._type_ahead.keep(key)
             return []
@@ -442,6 +494,8 @@ class Call:
         collection = self._collection
         if self._playout.is_lost(self._clock):
             return self._prompts_over()
+        if self._taking is not None:
+            return self._time_message(self._taking)
         if self._errand is not None and self._errand.is_late(self._clock):
             return self._give_up_on(self._errand)
         if collection is None or (collection.collect.speech and self._ear.in_speech):
@@ -455,12 +509,21 @@ class Call:
         """The last mark should have come: what it would have told is taken as told."""
         if self._playout.goodbye is not None:
             return self._hang_up(self.outcome)
+        if self._taking is not None:
+            return self._start_message(self._taking)
         if self._errand is not None and self._errand.after is not None:
             return [self._errand.begin(self._clock)]
         if (collection := self._collection) is None:
             return []
         self._start_waiting(collection)
         return self._take_typed_ahead()
+
+    def _time_message(self, taking: Taking) -> list[Action]:
+        if taking.hear(self._clock, in_speech=self._ear.in_speech):
+            return self._stop_message(taking)
+        if taking.deadline is not None and self._clock >= taking.deadline:
+            return self.message_taken(taking.number, None)
+        return []
 
     def _decide(self, collected: Collected) -> list[Action]:
         collection = self._collection
@@ -491,9 +554,12 @@ class Call:
         """Nobody waits for what is being looked up any more."""
         if self._errand is not None:
             self._return(self._errand.number, "failed: hangup")
+        if self._taking is not None:
+            self.turns.append(self._taking.record("hangup", self.clock_ms))
+            self._taking = None
 
     def _hang_up(self, reason: str) -> list[Action]:
-        over = self._collection is None and self._errand is None
+        over = self._collection is None and self._errand is None and self._taking is None
         self._abandon()
         if self._collection is not None:
             collected = Collected(CompletionCause.ERROR)

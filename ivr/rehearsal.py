@@ -29,6 +29,7 @@ from ivr.collection import Collection
 from ivr.flow.machine import HANGUP, Dialogue, End, Lookup, Prompt, Transfer, Turn
 from ivr.flow.model import Flow
 from ivr.flow.request import MISSING, Answer
+from ivr.flow.turn import Message
 from ivr.grammar.grammar import parse_grammar
 from ivr.grammar.words import OTHER
 from ivr.question import accepted_by
@@ -62,6 +63,7 @@ class Rehearsal:
         end: how the call ended; None while it goes on.
         lookup: what is being looked up; None while the caller is asked.
         transfer: whom the caller is handed on to; None while the call goes on here.
+        message: that the caller is to leave; None otherwise.
         sensitive: the names of those that must not be shown.
 
     State: the dialogue and its open question.
@@ -74,6 +76,7 @@ class Rehearsal:
         self.end: End | None = None
         self.lookup: Lookup | None = None
         self.transfer: Transfer | None = None
+        self.message: Message | None = None
         self._question: Collection | None = None
         self._take(self._dialogue.start())
 
@@ -93,11 +96,21 @@ class Rehearsal:
         Returns:
             What it was taken for; None where the call is over already.
         """
+        if self.message is not None:
+            self._leave_message(line)
+            return None
         if self._question is None:
             return None
         collected = _collected(self._question, line)
         self._take(self._dialogue.collected(collected))
         return collected
+
+    def _leave_message(self, line: str) -> None:
+        """A line is a message, unless it is empty."""
+        if line == HANG_UP:
+            self.hang_up()
+        else:
+            self._take(self._dialogue.message_taken("rehearsed" if line.strip() else None))
 
     def looked_up(self, answer: Answer) -> None:
         """What the open lookup came to."""
@@ -106,7 +119,7 @@ class Rehearsal:
     def hang_up(self) -> None:
         """The caller hangs up, whatever is going on."""
         self.prompts, self.end = (), End(HANGUP, self.variables)
-        self.lookup = self.transfer = self._question = None
+        self.lookup = self.transfer = self.message = self._question = None
 
     def transferred(self, line: str) -> bool:
         """Whether the open transfer is done, by a line."""
@@ -117,6 +130,7 @@ class Rehearsal:
     def _take(self, turn: Turn) -> None:
         self.prompts, self.end = turn.prompts, turn.end
         self.lookup, self.transfer = turn.lookup, turn.transfer
+        self.message = turn.message
         self._question = None
         if turn.collect is not None:
             grammar = accepted_by(turn.collect)

@@ -9,7 +9,7 @@ import pytest
 from ivr.asr.tokens import VOCABULARY as TOKENS
 from ivr.flow.schema import load_flow, parse_flow
 from ivr.recognition import CompletionCause, InputMode
-from ivr.rehearsal import VOCABULARY, Rehearsal, answer_of
+from ivr.rehearsal import HANG_UP, VOCABULARY, Rehearsal, answer_of
 
 ACCOUNT_ID = load_flow(Path(__file__).parents[1] / "config" / "flows" / "account_id.yaml")
 
@@ -134,3 +134,18 @@ def test_a_line_that_is_no_answer_to_a_lookup_is_told() -> None:
     assert rehearsal.lookup is not None
     with pytest.raises(ValueError, match=r"write holder=...; balance=..., \(missing\) or"):
         answer_of(rehearsal.lookup, "four one")
+
+
+def test_message_is_left_as_a_line() -> None:
+    """Words are a message, an empty line is none, and hanging up ends the call."""
+    flow = parse_flow(
+        "flow: box\nstart: leave\nsteps:\n"
+        "  leave: {record: message, prompt: Speak., next: done, on_failure: sorry}\n"
+        "  done: {end: left}\n"
+        "  sorry: {end: nothing}\n"
+    )
+    for line, outcome in (("call me back", "left"), ("", "nothing"), (HANG_UP, "hangup")):
+        rehearsal = Rehearsal(flow)
+        assert rehearsal.answer(line) is None
+        assert rehearsal.end is not None
+        assert rehearsal.end.outcome == outcome

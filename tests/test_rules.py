@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "question": {"slot", "strings", "grammar", "flow", "recognition"},
     "playout": {"actions", "flow"},
     "errand": {"actions", "collection", "flow", "errors"},
+    "message": {"actions", "collection", "flow"},
     "rhythm": set(),
     "patience": {"recognition", "rhythm"},
     "echo": {"flow", "grammar", "recognition"},
@@ -53,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ear": {"audio", "endpointing"},
     "call": {
         *("actions", "audio", "collection", "ear", "endpointing", "errand", "grammar", "flow"),
+        "message",
         *("playout", "providers", "question", "recognition", "typeahead", "errors"),
     },
     # A process that works for this one.
@@ -104,7 +106,18 @@ EDGE = {"server", "simulate", "train", "bench", "transcribe", "model_info", "cli
 CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
-    *("ear", "echo", "errand", "errors", "heard", "limits", "line", "patience", "question"),
+    *(
+        "ear",
+        "echo",
+        "errand",
+        "errors",
+        "heard",
+        "limits",
+        "line",
+        "message",
+        "patience",
+        "question",
+    ),
     *("rehearsal", "rhythm"),
 }
 # What reads a clock, opens a socket, draws lots or knows an event loop.

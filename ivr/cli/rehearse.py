@@ -67,7 +67,7 @@ def _talk(
     answered = 0
     while True:
         for prompt in rehearsal.prompts:
-            typer.echo(f"agent   {prompt.text}")
+            typer.echo(f"agent   {prompt.text or '(a tone)'}")
         if rehearsal.lookup is not None and ask is not None:
             answer = ask(rehearsal.lookup)
             typer.echo(f"lookup  {rehearsal.lookup.step}: {answer.reason or answer.cause}")

@@ -18,7 +18,7 @@ from ivr.flow.check_steps import check_steps, check_types
 from ivr.flow.check_values import check_values
 from ivr.flow.graph import Edge, closure, edges
 from ivr.flow.mistakes import unknown
-from ivr.flow.model import AskStep, CaptureStep, EndStep, Flow, TransferStep
+from ivr.flow.model import AskStep, CaptureStep, EndStep, Flow, MessageStep, TransferStep
 from ivr.flow.source import Path, Source
 from ivr.grammar.lists import keys_of
 
@@ -64,7 +64,7 @@ def _check_loops(flow: Flow, ways: list[Edge], source: Source) -> Iterator[FlowE
     silent = [
         (way.origin, way.target)
         for way in ways
-        if not isinstance(flow.steps[way.origin], AskStep | EndStep)
+        if not isinstance(flow.steps[way.origin], AskStep | MessageStep | EndStep)
     ]
     for name in flow.steps:
         after = [target for origin, target in silent if origin == name]

@@ -22,6 +22,7 @@ from ivr.flow.model import (
     ConfirmStep,
     Flow,
     LookupStep,
+    MessageStep,
     SetStep,
     Step,
     TransferStep,
@@ -134,9 +135,10 @@ def _certain(flow: Flow, ways: list[Edge]) -> dict[str, frozenset[str]]:
 def _after(flow: Flow, way: Edge, before: frozenset[str]) -> frozenset[str]:
     """The variables with a value when a step is left by one of its edges."""
     step, key = flow.steps[way.origin], way.path[0]
-    if isinstance(step, CaptureStep):
+    if isinstance(step, CaptureStep | MessageStep):
+        given = step.capture if isinstance(step, CaptureStep) else step.record
         has_value = key in ("next", "on_ambiguous")
-        return before | {step.capture} if has_value else before - {step.capture}
+        return before | {given} if has_value else before - {given}
     if isinstance(step, ConfirmStep) and key != "yes":
         return before - {step.confirm}
     if isinstance(step, SetStep):

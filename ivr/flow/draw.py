@@ -25,6 +25,7 @@ from ivr.flow.model import (
     Flow,
     LookupStep,
     MenuStep,
+    MessageStep,
     SetStep,
     Step,
     SubflowStep,
@@ -105,6 +106,7 @@ _SHAPES: Final = {
     "menu": ("{{", "}}"),
     "lookup": ("[(", ")]"),
     "transfer": ("([", "])"),
+    "record": ("[/", "/]"),
     "set": ("[[", "]]"),
     "branch": ("{", "}"),
     "subflow": ("[[", "]]"),
@@ -143,6 +145,8 @@ def _node(name: str, step: Step) -> Node:  # noqa: PLR0911 - one line a kind
     if isinstance(step, TransferStep):
         said = (_short(step.say.text),) if step.say is not None else ()
         return Node(name, "transfer", (*said, f"to {_short(step.transfer)}"))
+    if isinstance(step, MessageStep):
+        return Node(name, "record", (_short(step.prompt.text), f"message: {step.record}"))
     if isinstance(step, SetStep):
         return Node(name, "set", tuple(_short(f"{key} = {text}") for key, text in step.set.items()))
     if isinstance(step, BranchStep):

@@ -17,6 +17,7 @@ from ivr.flow.model import (
     Flow,
     LookupStep,
     MenuStep,
+    MessageStep,
     SayStep,
     SetStep,
     TransferStep,
@@ -38,7 +39,7 @@ class Edge(NamedTuple):
     path: Path
 
 
-def edges(flow: Flow) -> Iterator[Edge]:
+def edges(flow: Flow) -> Iterator[Edge]:  # noqa: PLR0912 - one branch a kind of step
     """Every way that a call can take, in the order of the file."""
     for name, step in flow.steps.items():
         if isinstance(step, SayStep | CaptureStep | SetStep):
@@ -55,6 +56,9 @@ def edges(flow: Flow) -> Iterator[Edge]:
             yield Edge(name, step.failed, ("failed",))
         if isinstance(step, TransferStep):
             yield Edge(name, step.failed, ("failed",))
+        if isinstance(step, MessageStep):
+            yield Edge(name, step.next, ("next",))
+            yield Edge(name, step.on_failure, ("on_failure",))
         if isinstance(step, BranchStep):
             for index, case in enumerate(step.branch):
                 yield Edge(name, case.next, ("branch", index, "next"))

@@ -41,6 +41,7 @@ from ivr.flow.model import (
     Flow,
     LookupStep,
     MenuStep,
+    MessageStep,
     SayStep,
     SetStep,
     SubflowStep,
@@ -52,7 +53,7 @@ from ivr.flow.saying import announced, made_of, recording_name
 from ivr.flow.source import Path
 from ivr.flow.steps import DIALLED
 from ivr.flow.text import fill, ordinal, parse_template, spell_groups
-from ivr.flow.turn import Collect, End, Lookup, Prompt, Transfer, Turn
+from ivr.flow.turn import BEEP, Collect, End, Lookup, Message, Prompt, Transfer, Turn
 from ivr.flow.variables import Variables
 from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
@@ -185,6 +186,20 @@ class Dialogue:
             raise StateError("the dialogue waits for no transfer")
         return self._end((), TRANSFERRED) if done else self._enter(step.failed)
 
+    def message_taken(self, recording_id: str | None) -> Turn:
+        """Take the name of the caller's message, None where there is none; give the next turn.
+
+        Raises:
+            StateError: no message is waited for.
+        """
+        step = self._flow.steps[self._step or self._flow.start]
+        if self._step is None or not isinstance(step, MessageStep):
+            raise StateError("the dialogue waits for no message")
+        if recording_id is None:
+            return self._enter(step.on_failure)
+        self._variables.capture(step.record, recording_id)
+        return self._enter(step.next)
+
     def _captured(self, name: str, step: CaptureStep, result: Collected) -> Turn:
         if result.value is None:
             raise StateError(f"step {name} was given success without a value")
@@ -268,6 +283,8 @@ class Dialogue:
                 if (turn := self._leave(name, step, tuple(prompts))) is not None:
                     return turn
                 name = step.failed
+            elif isinstance(step, MessageStep):
+                return self._take_message(name, step, tuple(prompts))
             else:
                 name = self._pass(name, step)
             step = self._flow.steps[name]
@@ -298,6 +315,15 @@ class Dialogue:
             return Turn((*before, *said), transfer=Transfer(name, number))
         lookup = self._look_up(name, step)
         return None if lookup is None else Turn((*before, *said), lookup=lookup)
+
+    def _take_message(self, name: str, step: MessageStep, before: tuple[Prompt, ...]) -> Turn:
+        self._step = name
+        self._variables.drop(step.record)
+        self._turns += 1
+        if self._turns > self._flow.max_turns:
+            return self._end((), GAVE_UP)
+        prompts = (*before, self._prompt(name, ("prompt",), step.prompt), BEEP)
+        return Turn(prompts, message=Message(name, step.max_s, step.silence_s))
 
     def _look_up(self, name: str, step: LookupStep) -> Lookup | None:
         """What to ask; None where that cannot be asked with these values."""

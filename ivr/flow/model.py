@@ -20,6 +20,7 @@ from ivr.flow.steps import (
     EndStep,
     LookupStep,
     MenuStep,
+    MessageStep,
     SayStep,
     SetStep,
     Step,
@@ -44,6 +45,7 @@ __all__ = [
     "Listening",
     "LookupStep",
     "MenuStep",
+    "MessageStep",
     "SayStep",
     "SetStep",
     "Step",
@@ -141,6 +143,8 @@ class Flow(Model):
                 made.update(step.set)
             if isinstance(step, LookupStep):
                 made.update(step.results)
+            if isinstance(step, MessageStep):
+                made.add(step.record)
         return frozenset(made)
 
     def listening(self, step: AskStep) -> Listening:

@@ -21,6 +21,7 @@ _LOOKS: Final = {
     "menu": ("#fef3c7", 14),
     "lookup": ("#e0e7ff", 4),
     "transfer": ("#fce7f3", 26),
+    "record": ("#fce7f3", 4),
     "set": ("#f3e8ff", 0),
     "branch": ("#ffedd5", 14),
     "subflow": ("#cffafe", 0),

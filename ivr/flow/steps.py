@@ -2,9 +2,9 @@
 
 Theory of operation: the kind of a step is told by its leading key: ``capture`` asks for a value,
 ``confirm`` asks whether it is right, ``menu`` asks which way to go, ``lookup`` asks another system,
-``transfer`` hands the caller on, ``set`` gives variables a value, ``branch`` looks at them,
-``subflow`` goes through another flow, ``end`` finishes the call, and ``say`` alone speaks and goes
-on. What the steps are made of is in `ivr.flow.parts`.
+``record`` takes a message, ``transfer`` hands the caller on, ``set`` gives variables a value,
+``branch`` looks at them, ``subflow`` goes through another flow, ``end`` finishes the call, and
+``say`` alone speaks and goes on. What the steps are made of is in `ivr.flow.parts`.
 """
 
 from __future__ import annotations
@@ -305,6 +305,21 @@ class TransferStep(Model):
         return value
 
 
+class MessageStep(Model):
+    """Takes a message that the caller leaves."""
+
+    record: Name = Field(description="The variable that takes the name of the recording.")
+    prompt: Text = Field(description="What to say before the tone.")
+    max_s: float = Field(default=120.0, gt=0, le=600, description="The longest message, seconds.")
+    silence_s: float = Field(
+        default=3.0, gt=0, le=30, description="The silence that ends the message, seconds."
+    )
+    next: Name = Field(description="The step that follows a message.")
+    on_failure: Name = Field(
+        description="The step that follows where nothing was said, or it could not be kept."
+    )
+
+
 class EndStep(Model):
     """Ends the call."""
 
@@ -342,6 +357,7 @@ KINDS: Final[dict[str, type[Model]]] = {
     "menu": MenuStep,
     "lookup": LookupStep,
     "transfer": TransferStep,
+    "record": MessageStep,
     "set": SetStep,
     "branch": BranchStep,
     "subflow": SubflowStep,
@@ -355,6 +371,7 @@ Step = Annotated[
     | Annotated[MenuStep, Tag("menu" + KIND)]
     | Annotated[LookupStep, Tag("lookup" + KIND)]
     | Annotated[TransferStep, Tag("transfer" + KIND)]
+    | Annotated[MessageStep, Tag("record" + KIND)]
     | Annotated[SetStep, Tag("set" + KIND)]
     | Annotated[BranchStep, Tag("branch" + KIND)]
     | Annotated[SubflowStep, Tag("subflow" + KIND)]

@@ -38,7 +38,7 @@ _STEP_KEYS = (
     *("next", "yes", "no", "on_ambiguous", "on_failure", "on_operator", "otherwise"),
     *("found", "missing", "failed"),
 )
-_VARIABLE_KEYS = ("capture", "confirm")
+_VARIABLE_KEYS = ("capture", "confirm", "record")
 
 
 def expand(flow: Flow, source: Source, load: Callable[[str, str], Flow]) -> Flow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ivr.flow.request import Request
 from ivr.recognition import InputMode, Unclear
@@ -46,6 +47,10 @@ class Prompt:
     def __repr__(self) -> str:
         shown = "<personal>" if self.personal else repr(self.text)
         return f"Prompt({shown}, recording={self.recording!r})"
+
+
+BEEP: Final = Prompt("", recording="beep")
+"""The tone before a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,20 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """Take a message once the prompts were said, the last of them the tone.
+
+    Attributes:
+        max_s: its longest.
+        silence_s: that ends it.
+    """
+
+    step: str
+    max_s: float
+    silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Say the prompts in order, then one of the others: exactly one of them is there."""
 
@@ -143,4 +162,5 @@ class Turn:
     collect: Collect | None = None
     lookup: Lookup | None = None
     transfer: Transfer | None = None
+    message: Message | None = None
     end: End | None = None

@@ -26,6 +26,8 @@ _TAIL_S: Final = 0.2
 _SILENT: Final = 33  # -60 dBFS, in int16 steps: what lies under it at either end is no speech
 # A studio's noise is 50 dB and more under the voice, a weak f 25 to 35 dB.
 _WORD_RANGE_DB: Final = 40.0
+_BEEP_HZ: Final = 1000.0  # none of a key's frequencies
+_BEEP_S: Final = 0.25
 _FRAME: Final = RATE_HZ // 100
 _KEPT_FRAMES: Final = 2  # of what is softer, at either end
 
@@ -86,6 +88,12 @@ def join(parts: Sequence[tuple[float, NDArray[np.int16]]]) -> NDArray[np.int16]:
             joined.append(np.zeros(round(pause_s * RATE_HZ), np.int16))
         joined.append(fade(samples))
     return np.concatenate(joined) if joined else np.zeros(0, np.int16)
+
+
+def beep() -> NDArray[np.int16]:
+    """The tone before a message."""
+    time_s = np.arange(round(_BEEP_S * RATE_HZ)) / RATE_HZ
+    return finish(np.rint(8000 * np.sin(2 * np.pi * _BEEP_HZ * time_s)).astype(np.int16))
 
 
 def frozen(samples: NDArray[np.int16]) -> NDArray[np.int16]:

@@ -28,9 +28,9 @@ from ivr.audio.wav import read_speech, write_wav
 from ivr.config import PromptSettings
 from ivr.errors import AudioError
 from ivr.flow.text import says_something
-from ivr.flow.turn import Piece, Prompt
+from ivr.flow.turn import BEEP, Piece, Prompt
 from ivr.prompts.recordings import Recordings
-from ivr.prompts.shaping import RATE_HZ, finish, frozen, join, pad, trim, trim_recording
+from ivr.prompts.shaping import RATE_HZ, beep, finish, frozen, join, pad, trim, trim_recording
 from ivr.prompts.voices import Synthesiser, VoiceOptions, open_voice
 
 _KEPT: Final = 256  # prompts in memory, about 40 kB each
@@ -123,6 +123,8 @@ class PromptStore:
         recording = self._recordings.find(prompt.recording, prompt.language)
         if recording is not None:
             return finish(read_speech(recording))
+        if prompt == BEEP:
+            return beep()
         joined = self._joined(prompt)
         return self._cached(prompt) if joined is None else joined
 

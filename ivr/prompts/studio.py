@@ -22,7 +22,7 @@ from ivr.errors import AudioError
 from ivr.flow.model import Flow
 from ivr.flow.saying import fixed_parts, fixed_prompts
 from ivr.flow.steps import texts
-from ivr.flow.turn import Prompt
+from ivr.flow.turn import BEEP, Prompt
 from ivr.prompts.recordings import DIGITS, NUMERALS, SUFFIXES, Recordings
 from ivr.prompts.shaping import LEVEL_DBFS, RATE_HZ
 
@@ -33,6 +33,7 @@ _FULL: Final = 32_700
 _FAINT_DBFS: Final = LEVEL_DBFS - 25.0  # lifting it lifts the room's noise as much
 _SILENT_S: Final = 0.5  # around the speech, and in front of every answer of the caller's
 _ACTIVE_DB: Final = 40.0
+_SIGNS: Final = ",.;:!? "  # nobody reads out what stands between a value and the words behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def script(flow: Flow) -> tuple[Line, ...]:
         for prompt in prompts:
             if prompt.recording is not None:
                 key = (prompt.language, prompt.recording)
-                line = Line(prompt.recording, prompt.text.strip(), part, prompt.language)
+                said = prompt.text.strip().lstrip(_SIGNS)
+                line = Line(prompt.recording, said, part, prompt.language)
                 lines.setdefault(key, line)
     if any(text.variables for step in flow.steps.values() for _, text in texts(step)):
         for word in (*NUMERALS, *_SCALES):
@@ -112,6 +114,7 @@ def strangers(flow: Flow, folder: Path) -> tuple[Path, ...]:
     Words of numbers and of other languages are left out.
     """
     wanted = {(folder / line.file).with_suffix("") for line in script(flow)}
+    wanted.add(folder / str(BEEP.recording))
     return tuple(
         sorted(
             path

@@ -19,7 +19,7 @@ import structlog
 
 from ivr.actions import TurnRecord
 from ivr.call import Call
-from ivr.flow.model import CaptureStep, ConfirmStep
+from ivr.flow.model import CaptureStep, ConfirmStep, MessageStep
 from ivr.flow.schema import Flow
 from ivr.providers.events import StreamStarted
 from ivr.records.protection import Keyring
@@ -72,7 +72,7 @@ class Keeping:
         }
         for step in captures.values():
             keyring.check(step.kept)
-        if flow.record:
+        if flow.record or any(isinstance(step, MessageStep) for step in flow.steps.values()):
             keyring.check("encrypted")
         self._variables = {
             variable: strictest(flow.kept(variable)) for variable in flow.all_variables()

@@ -29,7 +29,17 @@ from typing import Any, Final
 import structlog
 from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
-from ivr.actions import Action, Clear, Hangup, LookUp, Play, Recognize, Transfer
+from ivr.actions import (
+    Action,
+    Clear,
+    Hangup,
+    LookUp,
+    Play,
+    Recognize,
+    StartMessage,
+    StopMessage,
+    Transfer,
+)
 from ivr.asr.queue import Urgency
 from ivr.call import Call
 from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
@@ -50,8 +60,8 @@ from ivr.server.journal import Ending, Journal
 from ivr.server.live import LiveCall
 from ivr.server.observer import Observer
 from ivr.server.outbox import Outbox
-from ivr.server.recorder import Recorder
 from ivr.server.signature import is_signed
+from ivr.server.tape import Tape
 from ivr.server.tokens import TokenVerdict
 
 _log = structlog.get_logger(__name__)
@@ -138,7 +148,7 @@ class MediaStream:
         self._call: Call | None = None
         self._journal: Journal | None = None
         self._live: LiveCall | None = None
-        self._recorder: Recorder | None = None
+        self._tape: Tape | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._provisional: asyncio.Task[None] | None = None
         self._handing_on: asyncio.Task[None] | None = None
@@ -159,7 +169,7 @@ class MediaStream:
         """The call's record as it stands; empty before the start."""
         if self._journal is None or self._call is None:
             return {}
-        recordings = [self._recorder.document()] if self._recorder is not None else []
+        recordings = self._tape.documents() if self._tape is not None else []
         return self._journal.document(self._call, self._ending, self._refusals, recordings)
 
     def shut_down(self) -> None:
@@ -246,8 +256,8 @@ class MediaStream:
         if self._journal is None:
             _log.info("stream_refused", reason=ending.reason, close_code=int(ending.close_code))
             return
-        if self._recorder is not None:
-            await self._recorder.stop()
+        if self._tape is not None:
+            await self._tape.stop()
         document = self.document()
         if not await self._context.store.put(document):
             self._context.metrics.add("failures", "record")
@@ -306,17 +316,10 @@ class MediaStream:
             self._show(event)
             private = self._call.private
             self._perform(self._call.receive(event))
-            self._record(event, private=private or self._call.private)
+            if self._tape is not None:
+                self._tape.take(event, private=private or self._call.private)
             if isinstance(event, StreamStopped):
                 self._end(Ending("caller", "stop", WSCloseCode.OK))
-
-    def _record(self, event: Event, *, private: bool) -> None:
-        if self._recorder is None:
-            return
-        if isinstance(event, MediaReceived):
-            self._recorder.hear(event.payload, private=private)
-        elif isinstance(event, DtmfReceived):
-            self._recorder.key()
 
     def _start(self, started: StreamStarted) -> None:
         token = self._context.tokens.redeem(started.parameters.get("token", ""), started.call_id)
@@ -336,12 +339,10 @@ class MediaStream:
         self._observer.started(self._journal, served.name)
         names = {**self._journal.names(served.name), "caller": token.caller}
         self._live = LiveCall(self._context.hub, self._call, served.keeping, names, token.owner)
-        if served.flow.record:
-            journal = self._journal
-            self._recorder = Recorder(
-                self._context.audio, journal.record_id, journal.started_at[:10]
-            )
-            self._outbox.tap = self._recorder
+        journal, whole = self._journal, served.flow.record
+        self._tape = self._outbox.tap = Tape(
+            self._context.audio, journal.record_id, journal.started_at[:10], whole=whole
+        )
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
         self._spawn(self._store())
         self._spawn(self._say())
@@ -407,6 +408,10 @@ class MediaStream:
                     self._spawn(self._look_up(action))
                 case Transfer():
                     self._handing_on = self._spawn(self._hand_on(action))
+                case StartMessage(message_id=number) if self._tape is not None:
+                    self._tape.start_message(number)
+                case StopMessage() if self._tape is not None:
+                    self._spawn(self._keep_message(action, self._tape))
                 case Hangup(reason=reason):
                     self._outbox.hangup(reason)
         if self._live is not None:
@@ -483,6 +488,11 @@ class MediaStream:
             if not failure:
                 self._end(Ending("agent", "transferred", WSCloseCode.OK))
             self._perform(actions)
+
+    async def _keep_message(self, action: StopMessage, tape: Tape) -> None:
+        name = await tape.stop_message(keep=action.keep)
+        if self._call is not None and self._ending is None:
+            self._perform(self._call.message_taken(action.message_id, name))
 
     # -- the clock ------------------------------------------------------------------------------
 

@@ -91,23 +91,30 @@ class Recorder:
         recording_id: of the recording; also its file's name.
         day: folder of its day, such as ``2026-11-25``.
         kind: ``call`` or ``message``.
+        channels: 2 for caller and agent, 1 for the caller alone.
+
+    Attributes:
+        recording_id: as given.
 
     State: up to two seconds of audio, what is not to be kept of it, and how it stands with the
     disk.
     """
 
-    def __init__(self, disk: AudioDisk, recording_id: str, day: str, kind: str = "call") -> None:
+    def __init__(
+        self, disk: AudioDisk, recording_id: str, day: str, kind: str = "call", channels: int = 2
+    ) -> None:
         self._disk = disk
-        self._recording_id = recording_id
+        self.recording_id = recording_id
         self._kind = kind
         self._file = f"{day}/{recording_id}{SUFFIX}" if disk.folder is not None else None
         self._state, self._reason = "recording", None if self._file else "no_folder"
-        self._written = _Writing(disk, recording_id, self._file)
+        self._written = _Writing(disk, recording_id, self._file, channels)
         self._base = 0  # position of the first sample that is held
         self._caller, self._agent = bytearray(), bytearray()
         self._muted: Spans = []
         self._keyed: Spans = []
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._stopping = False
         if self._file is None:
             self._fail("no_folder")
 
@@ -115,7 +122,7 @@ class Recorder:
 
     def hear(self, payload: bytes, *, private: bool) -> None:
         """The caller's audio, mu-law; `private` where a sensitive answer may be in it."""
-        if self.failed:
+        if self.failed or self._stopping:
             return
         start = self._position
         self._caller += payload
@@ -147,7 +154,8 @@ class Recorder:
 
     async def stop(self) -> None:
         """Write what is held, and end the file; waits for the disk, but not for long."""
-        if self._state == "recording":
+        if self._state == "recording" and not self._stopping:
+            self._stopping = True
             self._hand_over(len(self._caller) // FRAME_SAMPLES * FRAME_SAMPLES, last=True)
         if self._waiting:
             await asyncio.wait(set(self._waiting), timeout=_CLOSE_S)
@@ -158,6 +166,12 @@ class Recorder:
                 self._state = "complete"
 
     @property
+    def path(self) -> Path | None:
+        """Its file; None without a folder."""
+        folder = self._disk.folder
+        return None if folder is None or self._file is None else folder / self._file
+
+    @property
     def failed(self) -> bool:
         """Whether nothing more is recorded."""
         return self._state == "failed"
@@ -165,7 +179,7 @@ class Recorder:
     def document(self) -> dict[str, Any]:
         """As the call's record has it."""
         return {
-            "recording_id": self._recording_id,
+            "recording_id": self.recording_id,
             "kind": self._kind,
             "file": self._file,
             "duration_ms": self._base * 1000 // RATE_HZ,
@@ -229,16 +243,17 @@ class Recorder:
         with contextlib.suppress(RuntimeError):  # the server has stopped
             self._disk.thread.submit(self._written.abandon)
         self._disk.metrics.add("failures", "recording")
-        _log.error("recording_ended", recording_id=self._recording_id, reason=reason)
+        _log.error("recording_ended", recording_id=self.recording_id, reason=reason)
 
 
 class _Writing:
     """The thread's side of a recording: its file, and two frames that the key filter holds."""
 
-    def __init__(self, disk: AudioDisk, recording_id: str, file: str | None) -> None:
+    def __init__(self, disk: AudioDisk, recording_id: str, file: str | None, channels: int) -> None:
         self._disk = disk
         self._recording_id = recording_id
         self._name = file
+        self._channels = channels
         self._file: SealedWriter | None = None
         self._keys = KeyFilter()
         self._held: deque[tuple[NDArray[np.int16], bytes, bytes, bool]] = deque()
@@ -305,7 +320,7 @@ class _Writing:
             if self._disk.folder is None or self._name is None:
                 raise ConfigError("records.audio_dir is null")
             path = self._disk.folder / self._name
-            self._file = SealedWriter(path, self._disk.keyring, self._recording_id, 2)
+            self._file = SealedWriter(path, self._disk.keyring, self._recording_id, self._channels)
         paused, audio = 0, bytearray()
         for caller, agent, muted in frames:
             if muted:
@@ -316,8 +331,8 @@ class _Writing:
             if paused:
                 self._file.pause(paused)
                 paused = 0
-            both = np.frombuffer(caller + agent, np.uint8).reshape(2, FRAME_SAMPLES)
-            audio += both.T.tobytes()
+            sides = (caller + agent)[: self._channels * FRAME_SAMPLES]
+            audio += np.frombuffer(sides, np.uint8).reshape(-1, FRAME_SAMPLES).T.tobytes()
         self._file.audio(bytes(audio))
         if paused:
             self._file.pause(paused)

@@ -287,6 +287,58 @@ def test_call_is_recorded_but_for_its_card(kit: Any, tmp_path: Path) -> None:
     kit.run(scenario)
 
 
+VOICEBOX = """
+flow: voicebox
+start: leave
+steps:
+  leave: {record: message, prompt: Speak., silence_s: 1, next: thanks, on_failure: sorry}
+  thanks: {end: left, say: Thank you.}
+  sorry: {end: nothing, say: Goodbye.}
+"""
+
+
+def test_message_is_kept_and_named(kit: Any, tmp_path: Path, speech: bytes) -> None:
+    """Its name is in the variable, its voice in a file of its own, of one side."""
+
+    async def scenario() -> None:
+        async with kit.serving(
+            flow=VOICEBOX, keys=KEY, records=tmp_path / "calls.db", audio=tmp_path
+        ) as bench:
+            line = await bench.call()
+            await line.say(line.caller.mark(await line.mark(2)))
+            await line.hear(speech)
+            await line.say(line.caller.mark(await line.mark(3)))
+            await line.closed()
+            record = await bench.ended()
+            assert record["outcome"] == "left"
+            (recording,) = record["recordings"]
+            assert recording["kind"] == "message"
+            assert record["variables"] == {"message": recording["recording_id"]}
+            audio = read_audio(tmp_path / recording["file"], KEYRING, recording["recording_id"])
+            assert audio.complete
+            with wave.open(io.BytesIO(audio.wav)) as file:
+                assert file.getnchannels() == 1
+                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            assert len(sounds(samples)) >= 1
+            # One who says nothing, and one who hangs up over it.
+            silent = await bench.call("CA2")
+            await silent.say(silent.caller.mark(await silent.mark(2)))
+            await silent.silence(1.5)
+            await silent.say(silent.caller.mark(await silent.mark(3)))
+            await silent.closed()
+            record = await bench.ended("CA2")
+            assert (record["outcome"], record["recordings"]) == ("nothing", [])
+            gone = await bench.call("CA3")
+            await gone.say(gone.caller.mark(await gone.mark(2)))
+            await gone.hear(speech[:8000])
+            await gone.hang_up()
+            (recording,) = (await bench.ended("CA3"))["recordings"]
+            assert recording["state"] == "complete"
+            assert len(list(tmp_path.rglob("*.ivra"))) == 2  # noqa: ASYNC240 - the test has time
+
+    kit.run(scenario)
+
+
 def test_flow_that_does_not_record_leaves_no_file(kit: Any, tmp_path: Path) -> None:
     """Off by default."""
 
