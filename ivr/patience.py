@@ -112,7 +112,7 @@ class Patience:
         """Whether to look at speech that goes on: it may be noise."""
         since_last = clock - max(self.asked_at, self.spoke_at)
         due = since_last >= NEXT_LOOK or (self.due_at is not None and clock >= self.due_at)
-        long = NO_WORD if self.closed else LONG_WORD
+        long = 0 if self.closed else LONG_WORD
         if not due or clock - self.spoke_at < long or self.under_way is not None:
             return False
         return clock >= self.pass_again_at
@@ -150,7 +150,7 @@ class Patience:
             heard: the look.
             closed: it is an answer that cannot grow.
         """
-        self.closed = closed
+        self.closed, self.sure = closed, closed and heard.confidence >= SURE
         words = heard.best.words
         if not words or not words[-1].end_ms:
             return None
@@ -159,8 +159,11 @@ class Patience:
 
     @property
     def heard_out(self) -> bool:
-        """Whether the last look had enough of what began last: a word would be among its words."""
-        return self.looked_to - self.spoke_at >= (NO_WORD if self.closed else WORD)
+        """Whether the last look had enough of what began last: a word would be among its words.
+
+        After an answer that is sure and cannot grow nothing that begins is a part of it.
+        """
+        return self.sure or self.looked_to - self.spoke_at >= (NO_WORD if self.closed else WORD)
 
     def wait_s(
         self, limit_s: float | None, longest_s: float, heard: Recognition, silence: int
@@ -176,9 +179,8 @@ class Patience:
         Returns:
             None where the answer can be taken now.
         """
-        self.sure = limit_s is None and heard.confidence >= SURE
         if limit_s is None:
-            needed_s = SURE_S if self.sure else LIKELY_S
+            needed_s = SURE_S if heard.confidence >= SURE else LIKELY_S
             return None if silence >= needed_s * 1000 * SAMPLES_PER_MS else needed_s
         rhythm = self.rhythm(heard)
         if rhythm is None or limit_s >= longest_s:

@@ -58,7 +58,7 @@ def test_speech_makes_looks_worthless_but_not_the_rhythm() -> None:
     """What was sure is not any more; how the caller pauses is still known."""
     patience = Patience()
     patience.resumed(0, 8000)
-    patience.wait_s(None, 2.2, heard(ANSWER), 0)
+    patience.silent_since(heard(ANSWER), closed=True)
     patience.unseen = np.zeros(8, np.int16)
     assert patience.sure
     patience.forget()
@@ -70,10 +70,10 @@ def test_speech_makes_looks_worthless_but_not_the_rhythm() -> None:
 # -- silence by the words --------------------------------------------------------------------------
 
 
-def spoken_at(*ends_ms: int) -> Recognition:
+def spoken_at(*ends_ms: int, confidence: float = 0.95) -> Recognition:
     """A recognition of words that end there, from the start of the samples."""
     words = tuple(Word("five", end_ms - 40, end_ms, 0.95) for end_ms in ends_ms)
-    return Recognition((Hypothesis(words, 0.0),), 0.95, audio_ms=9000)
+    return Recognition((Hypothesis(words, 0.0),), confidence, audio_ms=9000)
 
 
 @pytest.mark.parametrize(("closed", "tail"), [(False, WORD_TAIL), (True, LAST_WORD_TAIL)])
@@ -86,12 +86,20 @@ def test_words_tell_since_when_the_caller_is_silent(closed: bool, tail: int) -> 
 
 @pytest.mark.parametrize(("closed", "word"), [(False, WORD), (True, NO_WORD)])
 def test_words_tell_nothing_while_the_next_may_be_spoken(closed: bool, word: int) -> None:
-    """Speech began less than a word ago."""
+    """Speech began less than a word ago, and the answer is not sure or may go on."""
     patience = Patience(spoke_at=40_000 - word + 8)
     patience.asked(1, 40_000, 6000, 40_000)
-    patience.silent_since(spoken_at(1000), closed=closed)
+    patience.silent_since(spoken_at(1000, confidence=0.7), closed=closed)
     assert not patience.heard_out
     patience.spoke_at -= 8
+    assert patience.heard_out
+
+
+def test_nothing_follows_a_sure_answer_that_cannot_grow() -> None:
+    """Whatever begins after it is none of its words."""
+    patience = Patience(spoke_at=40_000)
+    patience.asked(1, 40_000, 6000, 40_000)
+    patience.silent_since(spoken_at(1000), closed=True)
     assert patience.heard_out
 
 
@@ -112,8 +120,7 @@ def test_speech_that_goes_on_is_looked_at_when_it_may_be_noise() -> None:
     assert not patience.looks_in_passing(80_000 + LONG_WORD - 160)
     assert patience.looks_in_passing(80_000 + LONG_WORD)
     patience.closed = True
-    assert not patience.looks_in_passing(80_000 + NO_WORD - 160)
-    assert patience.looks_in_passing(80_000 + NO_WORD)
+    assert patience.looks_in_passing(80_000)
     patience.asked(1, 80_000, 0, 80_000)
     assert not patience.looks_in_passing(10**9), "one at a time"
 
