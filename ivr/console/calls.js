@@ -8,7 +8,7 @@ const PAGE = 50;
 
 export async function showCalls(main) {
   const rows = h("tbody");
-  const more = h("button", { type: "button", hidden: true }, "Show older calls");
+  const more = h("button.more", { type: "button", hidden: true }, "Show older calls");
   const nothing = h("p.empty", { hidden: true }, "No call is on record that fits.");
   const problem = h("div");
   const outcome = h("input", { id: "outcome", type: "search", placeholder: "any", autocomplete: "off", spellcheck: "false" });
@@ -49,7 +49,7 @@ export async function showCalls(main) {
       h(
         "table.calls",
         h("caption.sr-only", "Calls, newest first"),
-        h("thead", h("tr", ["Started", "Flow", "Outcome", "How it ended", "Length"].map((name) => h("th", { scope: "col" }, name)))),
+        h("thead", h("tr", ["Started", "Flow", "Outcome", "How it ended", "Length"].map((name) => h("th", { scope: "col", class: name === "Length" ? "number" : null }, name)))),
         rows,
       ),
       nothing,

@@ -20,7 +20,7 @@ export function chart({ title, at, unit, format, top, bars = false, series }) {
     "svg.chart",
     { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${described(series, format)}` },
     scale(highest, y, width, format),
-    times(at, x, unit),
+    times(at, x, unit, width),
     series.map((each) => (bars ? columns(each, x, y, at, width, format) : line(each, x, y, at, format))),
   );
   const names = series.length > 1 ? h("ul.legend", series.map(({ name, kind }) => h("li", h(`span.swatch.chart-${kind}`, { "aria-hidden": "true" }), name))) : null;
@@ -34,8 +34,8 @@ function scale(highest, y, width, format) {
   ]);
 }
 
-function times(at, x, unit) {
-  const every = Math.max(1, Math.ceil(at.length / 6));
+function times(at, x, unit, width) {
+  const every = Math.max(1, Math.ceil((at.length * 70) / (width - LEFT)));
   return at.map((date, i) =>
     i % every ? [] : s("text.chart-text.middle", { x: x(i), y: HEIGHT - 6 }, shortTime(date, unit)),
   );
@@ -89,14 +89,14 @@ function described(series, format) {
 
 function shortTime(date, unit) {
   return unit === "hour"
-    ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+    ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     : date.toLocaleDateString([], { day: "numeric", month: "short", timeZone: "UTC" });
 }
 
-// The next round number: 1, 2 or 5 times a power of ten.
+// The next round number.
 function nice(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value);
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
 }
 
 function isNumber(value) {

@@ -39,7 +39,9 @@ function view({ ready, records, version, uptime_s: uptime }) {
 }
 
 function check([name, { state, reason, ...facts }]) {
-  const numbers = Object.entries(facts).map(([key, value]) => `${label(key)} ${value}`);
+  const numbers = Object.entries(facts).map(([key, value]) =>
+    key.endsWith("_bytes") ? `${label(key.slice(0, -6))} ${size(value)}` : `${label(key)} ${value}`,
+  );
   return h(
     "li",
     { "data-state": state },
@@ -54,6 +56,12 @@ function counted(name, counts) {
   const entries = Object.entries(counts).sort(([a], [b]) => a.localeCompare(b));
   if (!entries.length) return [];
   return h("section.card", h("h2", name), h("table.counts", h("caption.sr-only", `${name} since the start`), h("tbody", entries.map(([key, count]) => h("tr", h("th", { scope: "row" }, key.replaceAll("_", " ")), h("td.number", String(count)))))));
+}
+
+function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
 }
 
 function shown(value) {

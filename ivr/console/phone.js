@@ -105,7 +105,7 @@ class Phone {
   }
 
   #answered() {
-    this.element.classList.add("live");
+    this.element.classList.add("calling");
     this.call.hidden = true;
     this.hangUp.hidden = false;
     this.hangUp.focus();
@@ -158,7 +158,7 @@ class Phone {
     this.#handset?.close();
     this.#handset = this.#line = null;
     const wasFocused = document.activeElement === this.hangUp;
-    this.element.classList.remove("live");
+    this.element.classList.remove("calling");
     this.call.hidden = this.call.disabled = false;
     this.hangUp.hidden = true;
     if (wasFocused) this.call.focus();

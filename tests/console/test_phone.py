@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.simulate.demo import run_server
+from tests.console.conftest import PHONE
 from tests.server import conftest as server
 
 FLOW = Path(__file__).parents[2] / "config" / "flows" / "account_id.yaml"
@@ -85,6 +86,8 @@ def test_hang_up_and_mute(chromium: Any) -> None:
             await tab.says("button[aria-pressed=true]", "Muted")
             await tab.says(".talk .agent", "Your number please.")
             (stream,) = bench.context.calls
+            await tab.page.set_viewport_size(PHONE)
+            assert await tab.page.evaluate("document.scrollingElement.scrollWidth") <= 390
             await tab.press("Hang up")
             await tab.says(".talk .event", "the caller hung up")
             record = await bench.ended(stream.call_id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,11 @@ from tests.server import conftest as server
 
 pytest.importorskip("axe_playwright_python", reason="axe-core comes with axe-playwright-python")
 
-VIEWS = ("phone", "live", "calls", "quality", "flows", "health")
+KEY = "k1:" + base64.b64encode(bytes(32)).decode()
+LOOKS = (
+    ("light", DESKTOP, ("phone", "live", "calls", "quality", "flows", "health")),
+    ("dark", PHONE, ("phone", "live", "quality")),
+)
 
 
 @asynccontextmanager
@@ -44,21 +50,27 @@ async def faults(page: Any) -> list[str]:
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found for node in rule["nodes"]]
 
 
-def test_every_view_is_accessible_and_fits(chromium: Any) -> None:
+def test_every_view_is_accessible_and_fits(chromium: Any, tmp_path: Path) -> None:
     """axe-core finds nothing, in light on a desk and dark on a phone; nothing sticks out."""
 
     async def scenario() -> None:
-        async with server.serving() as bench, chromium(bench.url + "/console") as tab:
+        recorded = server.FLOW.replace("start: ask", "start: ask\nrecord: true")
+        async with (
+            server.serving(flow=recorded, keys=KEY, audio=tmp_path / "audio") as bench,
+            chromium(bench.url + "/console") as tab,
+        ):
             record_id = await finished_call(bench)
             page = tab.page
             async with calling(bench, "CA2", "41"):
-                for scheme, viewport in (("light", DESKTOP), ("dark", PHONE)):
+                for scheme, viewport, views in LOOKS:
                     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     await page.set_viewport_size(viewport)
-                    for view in (*VIEWS, f"calls/{record_id}"):
+                    for view in (*views, f"calls/{record_id}"):
                         await page.goto(f"{bench.url}/console/{view}")
                         await page.locator("h1").wait_for()
-                        await page.wait_for_load_state("load")
+                        if view.startswith("calls/"):
+                            await page.locator(".heard .line-sound").wait_for()
+                            await page.locator(".player audio").wait_for()
                         assert not await faults(page), (view, scheme)
                         wide = await page.evaluate("document.scrollingElement.scrollWidth")
                         assert wide <= viewport["width"], (view, scheme)
