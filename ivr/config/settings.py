@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ENV_PREFIX: Final = "IVR_"
@@ -94,10 +94,36 @@ class ApiSettings(_Section):
         le=64,
         description="Processes that decode recordings, each with limits of memory and time.",
     )
+    max_streams: int = Field(
+        default=8, ge=1, le=1000, description="Streams of /v1/stream at the same time."
+    )
+    requests_per_minute: int = Field(
+        default=600, ge=1, le=1_000_000, description="Requests a minute of one key."
+    )
+    address_requests_per_minute: int = Field(
+        default=1200,
+        ge=1,
+        le=1_000_000,
+        description="Requests a minute from one address, whatever key they show.",
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks of the proxies in front, such as 10.0.0.0/8: what they say in "
+        "X-Forwarded-For is believed when requests are counted.",
+    )
+    fetch_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts that recordings may be fetched from: audio.example.com, *.example.com, "
+        "either with :PORT; networks such as 10.1.0.0/16 where private addresses are meant. None: "
+        "transcribe-url fetches nothing.",
+    )
+    fetch_timeout_s: Seconds = Field(
+        default=15.0, description="Seconds that fetching one recording may take."
+    )
 
 
 class TwilioSettings(_Section):
-    """The Twilio account whose calls are accepted."""
+    """The Twilio account whose calls are accepted, and that places calls."""
 
     auth_token: SecretStr | None = Field(
         default=None,
@@ -108,8 +134,14 @@ class TwilioSettings(_Section):
     account_sid: str | None = Field(
         default=None,
         pattern="^AC[0-9A-Za-z]{32}$",
-        description="The account's id; with it and the auth token a transfer goes over the REST "
-        "API. Null: the stream is closed, and the provider asks at /voice/after whom to dial.",
+        description="The account's id; with it and the auth token calls are placed, and a transfer "
+        "goes over the REST API. Null: the stream is closed, and the provider asks at /voice/after "
+        "whom to dial.",
+    )
+    from_number: str | None = Field(
+        default=None,
+        pattern=r"^\+[1-9][0-9]{6,14}$",
+        description="The account's number that placed calls come from, such as +15550100.",
     )
     api_url: str = Field(
         default="https://api.twilio.com",

@@ -27,7 +27,7 @@ from ivr.records.recordings import (
     forget,
     old_recordings,
 )
-from ivr.records.tables import calls, outbox, recordings, turns
+from ivr.records.tables import calls, outbox, placed_calls, recordings, turns
 from ivr.records.webhook import utc
 
 _T = TypeVar("_T")
@@ -130,6 +130,8 @@ class Cleaner:
         await asyncio.to_thread(delete_files, self._folder, files)
         for table in (outbox, turns, recordings, calls):
             await connection.execute(table.delete().where(table.c.record_id.in_(record_ids)))
+        old = placed_calls.c.placed_at < before  # also of calls that nobody answered
+        await connection.execute(placed_calls.delete().where(old))
         return len(record_ids)
 
     async def _purge_audio(self, connection: AsyncConnection, before: str) -> int:

@@ -84,7 +84,9 @@ def run_list(settings: RecordSettings, *, json_output: bool = False) -> int:
             print(json.dumps(_shown(key)))  # noqa: T201 - what the command is for
         return 0
     columns = ("key_id", "name", "state", "scopes", "expires_at", "last_used_at", "uses")
-    table = Table(*columns)
+    table = Table()
+    for name in columns:
+        table.add_column(name, no_wrap=name == "key_id")  # it is what the other commands want
     for key in keys:
         shown = _shown(key)
         table.add_row(*(str(shown[name] if shown[name] is not None else "") for name in columns))

@@ -111,3 +111,19 @@ api_keys: Final = Table(
     Column("last_used_at", Text),
     Column("uses", BigInteger, nullable=False),
 )
+
+# Calls that were placed through the API, see `ivr.records.placed`.
+placed_calls: Final = Table(
+    "placed_calls",
+    metadata,
+    Column("placed_id", Text, primary_key=True),
+    Column("owner", Text),
+    Column("idempotency", Text, unique=True),
+    Column("fingerprint", Text),
+    Column("flow", Text, nullable=False),
+    Column("call_id", Text),
+    Column("status", Text, nullable=False),
+    Column("placed_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Index("placed_calls_by_call", "call_id"),
+)

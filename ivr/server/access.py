@@ -30,6 +30,7 @@ from ivr.records.database import RecordsUnavailableError
 from ivr.records.keys import ApiKey, KeyStore, parse_key
 from ivr.records.selection import Viewer
 from ivr.records.webhook import utc
+from ivr.server.limits import LIMITS
 from ivr.server.metrics import Metrics
 from ivr.server.problems import Problem
 
@@ -242,7 +243,7 @@ async def authorize(request: web.Request, scope: str) -> Principal:
     """Who asks, if they have a scope.
 
     Raises:
-        Problem: 401, 403 or 503; it says why.
+        Problem: 401, 403, 429 or 503; it says why.
     """
     principal = request.get(PRINCIPAL)
     if principal is None:
@@ -252,6 +253,8 @@ async def authorize(request: web.Request, scope: str) -> Principal:
             principal = await access.identify_stranger(request)
         else:
             principal = await access.identify(shown)
+        if principal.key_id is not None:
+            request.app[LIMITS].take_key(request, principal.key_id)
         request[PRINCIPAL] = principal
     if not principal.may(scope):
         raise Problem(

@@ -12,20 +12,27 @@ from ivr.actions import CallSettings
 from ivr.config import Settings
 from ivr.lookups.service import Lookups
 from ivr.records.keys import KeyStore
+from ivr.records.placed import PlacedStore
 from ivr.records.protection import Keyring
 from ivr.records.store import CallStore
 from ivr.server.access import set_up_access
-from ivr.server.api.calls import get_call, list_calls
-from ivr.server.api.transcribe import expect_upload, post_transcribe
+from ivr.server.api.docs import get_docs, get_openapi, get_style
+from ivr.server.api.placing import DIALLER, PLACED, note_status
+from ivr.server.api.routes import OPERATIONS
+from ivr.server.api.stream import serve_stream, set_up_streams
+from ivr.server.api.transcribe_url import OUTGOING
 from ivr.server.api.uploads import UPLOADS, Uploads
 from ivr.server.console_routes import add_console
 from ivr.server.context import CONTEXT, Context, Recognizer
 from ivr.server.decoding import set_up_decoder
+from ivr.server.dialling import Dialler
 from ivr.server.flows import Flows
 from ivr.server.gauges import Gauges
 from ivr.server.health import READINESS, live, metrics, ready
+from ivr.server.limits import Limits, set_up_limits
 from ivr.server.media import serve_media
 from ivr.server.metrics import Metrics
+from ivr.server.outgoing import AllowedHosts, Outgoing
 from ivr.server.problems import set_up_problems
 from ivr.server.readiness import Readiness
 from ivr.server.recorder import AudioDisk
@@ -87,9 +94,13 @@ def create_app(
         transfers=Transfers(settings.twilio),
     )
     set_up_problems(app)
+    set_up_limits(app, Limits(settings.api, measured))
     set_up_access(app, KeyStore(store.database), measured)
     app[UPLOADS] = Uploads(settings.api)
     set_up_decoder(app, settings.api.decoders)
+    app[PLACED], app[DIALLER] = PlacedStore(store.database), Dialler(settings)
+    app[OUTGOING] = Outgoing(AllowedHosts.parse(settings.api.fetch_hosts))
+    set_up_streams(app, settings.api.max_streams)
     app[READINESS] = Readiness(app[CONTEXT])
     measured.register(Gauges(app[CONTEXT], app[READINESS]))
     app.cleanup_ctx.append(_stop)
@@ -98,10 +109,13 @@ def create_app(
         [
             web.post("/voice", answer_voice),
             web.post("/voice/after", answer_after),
+            web.post("/voice/status", note_status),
             web.get("/media", serve_media),
-            web.post("/v1/transcribe", post_transcribe, expect_handler=expect_upload),
-            web.get("/v1/calls", list_calls),
-            web.get("/v1/calls/{call_id}", get_call),
+            *(operation.route() for operation in OPERATIONS),
+            web.get("/v1/stream", serve_stream),
+            web.get("/v1/openapi.json", get_openapi),
+            web.get("/docs", get_docs),
+            web.get("/docs/style.css", get_style),
             web.get("/livez", live),
             web.get("/readyz", ready),
             web.get("/metrics", metrics),
@@ -123,3 +137,5 @@ async def _stop_errands(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[CONTEXT].lookups.close()
     await app[CONTEXT].transfers.close()
+    await app[OUTGOING].close()
+    await app[DIALLER].close()

@@ -38,6 +38,7 @@ EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2  # the user's file or option is wrong
 
 _CLEANUP_S: Final = 3.0  # for open HTTP requests; the calls have ended before
+_LINGERING_S: Final = 2.0  # for a body that was refused and is still being sent
 
 
 class StartableRecognizer(Recognizer, Protocol):
@@ -92,7 +93,13 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
     store = CallStore(settings.records, settings.webhook)
     app = create_app(settings, recognizer, flows, prompts, store)
     await store.open()
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=_CLEANUP_S)
+    runner = web.AppRunner(
+        app,
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=_CLEANUP_S,
+        lingering_time=_LINGERING_S,
+    )
     try:
         await runner.setup()
         url = await _listen(runner, settings)

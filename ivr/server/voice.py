@@ -23,6 +23,7 @@ import structlog
 from aiohttp import web
 
 from ivr.errors import Overloaded
+from ivr.server.api.placing import PLACED
 from ivr.server.context import CONTEXT, Context
 from ivr.server.signature import is_signed, websocket_url
 
@@ -42,9 +43,9 @@ async def answer_voice(request: web.Request) -> web.Response:
 
     Returns:
         200 with TwiML; 400 where the request is no webhook, 403 where its signature is wrong or
-        missing, 404 where ``?flow=NAME`` names a flow that this server does not have, 413 from
-        aiohttp where it is too large, 503 with a busy signal where no call can be taken (the
-        provider then tries its fallback address, if it has one).
+        missing, 404 where ``?flow=NAME`` names a flow that this server does not have or
+        ``?placed=ID`` no call that it has placed, 413 where it is too large, 503 with a busy signal
+        where no call can be taken (the provider then tries its fallback address, if it has one).
     """
     context = request.app[CONTEXT]
     # Without an id the token is good for any call: for trials by hand, where nothing is signed.
@@ -54,13 +55,21 @@ async def answer_voice(request: web.Request) -> web.Response:
     media_url = _media_url(request, context)
     if media_url is None:
         return _refuse(context, 400, "bad_host")
-    caller = masked_caller(_parse_form(await request.read()) or [])
-    return _announce(context, media_url, call_id, request.query.get("flow"), caller)
+    fields = _parse_form(await request.read()) or []
+    placed_id = request.query.get("placed")
+    if placed_id is None:
+        flow, caller = request.query.get("flow"), masked_caller(fields)
+        return _announce(context, media_url, call_id, flow, caller)
+    placed = await request.app[PLACED].get(placed_id)
+    if placed is None or placed.call_id not in (None, call_id):
+        return _refuse(context, 404, "unknown_call")
+    called = masked_caller(fields, "To")  # it is we who called
+    return _announce(context, media_url, call_id, placed.flow, called, owner=placed.owner)
 
 
-def masked_caller(fields: Fields) -> str | None:
-    """Who calls, for the console: the last two digits; ``None`` where there is no number."""
-    digits = [character for character in dict(fields).get("From", "") if character in "0123456789"]
+def masked_caller(fields: Fields, field: str = "From") -> str | None:
+    """Who is on the line, for the console: the last two digits; ``None`` without a number."""
+    digits = [character for character in dict(fields).get(field, "") if character in "0123456789"]
     return f"caller …{''.join(digits[-2:])}" if len(digits) > 5 else None
 
 
@@ -98,6 +107,8 @@ def _announce(
     call_id: str | None,
     flow: str | None,
     caller: str | None,
+    *,
+    owner: str | None = None,
 ) -> web.Response:
     """Take the call, where there is such a flow and a place."""
     served = context.flows.served(flow)
@@ -107,7 +118,7 @@ def _announce(
     if refusal is not None:
         return _busy(context, refusal)
     try:
-        token = context.tokens.issue(call_id, flow=flow, caller=caller)
+        token = context.tokens.issue(call_id, flow=flow, owner=owner, caller=caller)
     except Overloaded:
         return _busy(context, "too_many_tokens")
     context.metrics.add("webhooks", "answered")

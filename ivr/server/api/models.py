@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from ivr.flow.model import Listening
+from ivr.line import END_SILENCE_MS
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Grammar = Annotated[str, Field(min_length=1, max_length=500)]
@@ -122,6 +124,170 @@ class Address(Question):
 class Upload(Question):
     """A form with recordings."""
 
-    file: Annotated[str, Field(json_schema_extra={"contentMediaType": "audio/*"})] = Field(
+    file: Annotated[str, Field(json_schema_extra={"format": "binary"})] = Field(
         description="A recording: wav, webm, mp3, ogg, m4a, flac. Several of them are a batch."
+    )
+
+
+def _moment(text: str) -> str:
+    """A time as the records have it."""
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        at = datetime.datetime.fromisoformat(text.replace(" ", "+"))
+        if at.tzinfo is None:
+            raise ValueError
+        return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):
+        raise ValueError("must be ISO 8601 with a zone, such as 2026-01-31T12:00:00Z") from None
+
+
+Moment = Annotated[
+    str, AfterValidator(_moment), Field(max_length=40, json_schema_extra={"format": "date-time"})
+]
+CallStatus = Literal["in-progress", "ended"]
+
+
+class CallsQuery(Asked):
+    """Which calls to list."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="The newest so many.")
+    cursor: str | None = Field(
+        default=None, max_length=200, description="The `next_cursor` of the page before."
+    )
+    since: Moment | None = Field(default=None, description="Started at this time or later.")
+    until: Moment | None = Field(default=None, description="Started before this time.")
+    outcome: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        pattern="^[^\\x00-\\x1f]*$",
+        description="What the flow made of it.",
+    )
+    status: CallStatus | None = None
+
+
+class Ending(Answered):
+    """How a call ended."""
+
+    by: str = Field(description="`caller`, `agent`, `provider` or `server`.")
+    reason: str
+    close_code: int = Field(description="Of the WebSocket.")
+
+
+class CallSummary(Answered):
+    """A call in a list: nothing that was said."""
+
+    record_id: str
+    call_id: str
+    stream_id: str | None
+    flow: str | None
+    started_at: str
+    ended_at: str | None
+    duration_ms: int | None
+    status: str | None
+    ending: Ending | None
+    outcome: str | None
+
+
+class CallPage(Answered):
+    """Some calls, the newest first."""
+
+    calls: list[CallSummary]
+    next_cursor: str | None = Field(description="For the next page; null on the last.")
+
+
+class CallRecord(BaseModel):
+    """A call's record; see docs/reference/call-record.md for all of its fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    record_id: str
+    call_id: str
+    started_at: str
+    status: str | None = None
+    outcome: str | None = None
+    variables: dict[str, str] = {}
+    turns: list[dict[str, JsonValue]] = []
+
+
+class CallRequest(Asked):
+    """A call to place."""
+
+    to: str = Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="Whom to call, E.164: +15550100.")
+    flow: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="The flow that answers; the default one where it is left out.",
+    )
+    ring_s: int = Field(default=30, ge=5, le=600, description="Seconds to let it ring.")
+
+
+class PlacedCall(Answered):
+    """A call that was placed and has no record yet, or never will have one."""
+
+    placed_id: str
+    call_id: str | None = Field(description="The provider's, once it has given one.")
+    flow: str
+    status: str = Field(
+        description="`placing`, `unknown` (the provider did not answer), `queued`, `initiated`, "
+        "`ringing`, `in-progress`, `completed`, `busy`, `no-answer`, `failed`, `canceled`, "
+        "`refused`."
+    )
+    placed_at: str
+    updated_at: str
+
+
+class FlowSummary(Answered):
+    """A flow that answers calls."""
+
+    name: str
+    version: str = Field(description="A digest of all that shapes a call.")
+    default: bool = Field(description="Whether it answers calls that name no flow.")
+    start: str = Field(description="Its first step.")
+
+
+class FlowList(Answered):
+    """The flows that answer calls."""
+
+    flows: list[FlowSummary]
+
+
+class FlowStep(Answered):
+    """A step of a flow."""
+
+    name: str
+    kind: str = Field(description="Its leading key: `capture`, `confirm`, `menu`, `end`, ...")
+    texts: list[str] = Field(description="What it says or does, in short.")
+
+
+class FlowWay(Answered):
+    """A way from a step to another."""
+
+    origin: str
+    target: str
+    when: str = Field(description="Empty where it is the only way.")
+    aside: bool = Field(description="Taken by failures or for the operator.")
+
+
+class FlowDetail(FlowSummary):
+    """A flow with its steps."""
+
+    steps: list[FlowStep]
+    ways: list[FlowWay]
+    mermaid: str = Field(description="The flow as a Mermaid flowchart.")
+
+
+class StreamStart(Question):
+    """The first message of a stream."""
+
+    encoding: Literal["mulaw", "pcm_s16le"] = Field(
+        description="Of the audio, mono at 8 kHz: G.711 mu-law, or 16-bit little-endian samples."
+    )
+    partial: bool = Field(default=True, description="Whether to tell what is heard so far.")
+    end_silence_ms: int = Field(
+        default=END_SILENCE_MS,
+        ge=200,
+        le=5000,
+        description="Silence that ends an utterance, milliseconds.",
     )

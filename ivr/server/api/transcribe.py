@@ -1,4 +1,4 @@
-"""``POST /v1/transcribe`` and ``POST /v1/transcribe-url``: recordings, heard as a call would.
+"""``POST /v1/transcribe``: recordings, heard as a call would.
 
 One recording gives a `Transcription`, or a problem. Several give a `Batch` with a result each, also
 where some cannot be used: the others are heard all the same.
@@ -7,22 +7,19 @@ where some cannot be used: the others are heard all the same.
 from __future__ import annotations
 
 import uuid
-from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 
 from ivr.errors import AudioError, ModelError, Overloaded
 from ivr.grammar.grammar import Grammar
 from ivr.server.access import authorize
+from ivr.server.api.bodies import checked, reply
 from ivr.server.api.models import Batch, Failure, Question, Transcription
 from ivr.server.api.uploads import UPLOADS, Sent
 from ivr.server.context import CONTEXT
 from ivr.server.decoding import DECODER
 from ivr.server.problems import REQUEST_ID, Problem
 from ivr.server.transcription import question, transcribe
-
-_M = TypeVar("_M", bound=BaseModel)
 
 
 async def post_transcribe(request: web.Request) -> web.Response:
@@ -34,8 +31,8 @@ async def post_transcribe(request: web.Request) -> web.Response:
         asked = checked(Question, {**request.query, **fields})
         grammar = question(asked.grammar)
         if len(sent) == 1:
-            return _reply(await _heard(request, sent[0], grammar, asked.confidence_level))
-        return _reply(await _batch(request, sent, grammar, asked.confidence_level))
+            return reply(await heard(request, sent[0], grammar, asked.confidence_level))
+        return reply(await _batch(request, sent, grammar, asked.confidence_level))
 
 
 async def expect_upload(request: web.Request) -> web.Response | None:
@@ -56,7 +53,7 @@ async def _batch(
     request_id = request[REQUEST_ID]
     for one in sent:
         try:
-            results.append(await _heard(request, one, grammar, confidence_level))
+            results.append(await heard(request, one, grammar, confidence_level))
         except Problem as problem:
             results.append(
                 Failure.model_validate(
@@ -71,12 +68,17 @@ async def _batch(
     return Batch(success=usable, request_id=request_id, results=results)
 
 
-async def _heard(
+async def heard(
     request: web.Request, sent: Sent, grammar: Grammar, confidence_level: float
 ) -> Transcription:
+    """What was heard in one recording.
+
+    Raises:
+        Problem: 422, it cannot be used; 503, there is no capacity now.
+    """
     context = request.app[CONTEXT]
     try:
-        heard = await transcribe(
+        found = await transcribe(
             sent.data,
             sent.name,
             grammar,
@@ -93,26 +95,5 @@ async def _heard(
         context.metrics.add("failures", "recognizer_failed")
         raise Problem(503, "recognizer-failed", str(error), headers={"Retry-After": "5"}) from None
     return Transcription.model_validate(
-        {**heard, "request_id": request[REQUEST_ID], "model": context.recognizer.model}
+        {**found, "request_id": request[REQUEST_ID], "model": context.recognizer.model}
     )
-
-
-def checked(model: type[_M], values: dict[str, Any]) -> _M:
-    """What a client sent, as a model.
-
-    Raises:
-        Problem: 400, with what is wrong by name; never the value itself.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        wrong = [
-            {"name": ".".join(map(str, item["loc"])), "error": item["msg"]}
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        detail = "; ".join(f"{item['name']}: {item['error']}" for item in wrong)
-        raise Problem(400, "bad-parameter", detail, errors=wrong) from None
-
-
-def _reply(answer: BaseModel) -> web.Response:
-    return web.json_response(answer.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

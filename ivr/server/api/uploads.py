@@ -144,7 +144,7 @@ class Uploads:
                     raise Problem(413, "too-many-files", f"a batch has {_MAX_FILES} at most")
                 data = await self._read_part(part, left)
                 left -= len(data)
-                sent.append(Sent(_shown(part.filename), data))
+                sent.append(Sent(shown_name(part.filename), data))
             elif part.name is None or len(fields) >= _MAX_FIELDS or part.name in fields:
                 raise Problem(400, "bad-field", "every field has a name of its own")
             else:
@@ -163,7 +163,7 @@ class Uploads:
         return bytes(data)
 
 
-def _shown(name: str | None) -> str:
+def shown_name(name: str | None) -> str:
     """A file's name without anything that a terminal, a log or a page could take for more."""
     return _UNSHOWABLE.sub("_", (name or "recording").replace("\\", "/").rpartition("/")[2])[:200]
 
