@@ -11,8 +11,9 @@ when every worker is busy and `queue_limit` more utterances wait, a further one 
                            +-- is stuck -----> killed, replaced; the utterance is given up
 
 The work is a task of its own: a caller who hangs up does not take along the watch over a worker
-that is stuck, and the utterances of the other workers do not notice a replacement. Who gets the
-next worker is `ivr.asr.queue`'s to say.
+that is stuck, and the utterances of the other workers do not notice a replacement. One that dies
+while it is idle is replaced as well, before an utterance finds out. Who gets the next worker is
+`ivr.asr.queue`'s to say.
 
 The lists that a grammar names lie in files that all workers map (`ivr.asr.shared_lists`).
 """
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 # Far longer than any utterance takes, waiting not counted: what passes it is stuck, not slow.
 TIMEOUT_S = 20.0
+# How soon it is noticed that a worker died while it had nothing to do.
+WATCH_S = 1.0
 # At close nobody waits for an answer any more.
 CLOSE_TIMEOUT_S = 5.0
 
@@ -116,6 +119,7 @@ class RecognizerPool:
         self._ready = False
         self._description: ModelDescription | None = None
         self._lists = SharedLists()
+        self._watching: asyncio.Task[None] | None = None
         self.restarts = 0
 
     @property
@@ -165,6 +169,7 @@ class RecognizerPool:
         self._queue = Queue(len(self._workers), self._queue_limit)
         for worker in self._workers:
             self._queue.free(worker, None)
+        self._watching = asyncio.create_task(self._watch())
 
     async def recognize(
         self, samples: NDArray[np.int16], grammar: str, urgency: Urgency = Urgency.ANSWER
@@ -213,7 +218,15 @@ class RecognizerPool:
         self.restarts += 1
         await worker.load()
 
-    async def _replace(self, worker: Worker, urgency: Urgency) -> None:
+    async def _watch(self) -> None:
+        """Replaces workers that died while they were idle: no utterance has to find out."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            for worker in self._queue.withdraw(lambda worker: not worker.running):
+                worker.kill()
+                self._keep(self._replace(worker, None))
+
+    async def _replace(self, worker: Worker, urgency: Urgency | None) -> None:
         """Loads the model again where no utterance waits for it, so that the next need not."""
         try:
             await self._reload(worker)
@@ -241,6 +254,9 @@ class RecognizerPool:
     async def close(self) -> None:
         """Ends the workers after what they are doing, those that are stuck all the same."""
         self._ready = False
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         self._queue.close(ModelError("the recogniser was closed"))
         patience_s = min(self._timeout_s, CLOSE_TIMEOUT_S)
         await asyncio.gather(*(worker.close(patience_s) for worker in self._workers))

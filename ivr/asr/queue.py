@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Generic, TypeVar
 
@@ -96,6 +97,12 @@ class Queue(Generic[_W]):
             first, _, future = heapq.heappop(self._waiting)
             if not future.done():
                 future.set_result(self._hand(first))
+
+    def withdraw(self, unfit: Callable[[_W], bool]) -> list[_W]:
+        """Take out those of the idle workers that are unfit; `free` puts them back."""
+        withdrawn = [worker for worker in self._idle if unfit(worker)]
+        self._idle = [worker for worker in self._idle if worker not in withdrawn]
+        return withdrawn
 
     def close(self, error: Exception) -> None:
         """Tell whoever waits that there is nothing to wait for."""

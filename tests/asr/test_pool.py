@@ -47,6 +47,24 @@ def test_many_utterances_each_get_their_own_answer(shared_model: Path) -> None:
     run(scenario)
 
 
+def test_idle_worker_that_dies_is_replaced(
+    shared_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anybody speaks: a server without a worker is sent no calls that could notice."""
+    monkeypatch.setattr(pool_module, "WATCH_S", 0.05)
+
+    async def scenario() -> None:
+        async with serving(shared_model) as pool:
+            (worker,) = worker_ids()
+            os.kill(worker, signal.SIGKILL)
+            await until(lambda: pool.state().restarts == 1 and pool.state().alive == 1)
+            recognition = await pool.recognize(tones("four one"), NATURAL)
+            assert recognition.best.text == "four one"
+            assert pool.state().restarts == 1
+
+    run(scenario)
+
+
 def test_ready_from_start_to_close(shared_model: Path) -> None:
     """Readiness follows the model, and no process is left behind."""
 

@@ -31,6 +31,7 @@ _EXTRAS: Final = {
     "encryption": ("cryptography", "flows that store values encrypted"),
     "media": ("av", "recordings as webm, mp4 and m4a"),
     "otel": ("opentelemetry.exporter.otlp.proto.http", "telemetry.endpoint"),
+    "piper": ("piper", "neural voices for prompts"),
     "postgres": ("asyncpg", "records.url"),
 }
 

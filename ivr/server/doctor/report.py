@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ivr import __version__
-from ivr.config import Settings, load_settings
+from ivr.config import CONFIG_VARIABLE, Settings, load_settings
 from ivr.errors import ConfigError
 from ivr.server.doctor import local
 from ivr.server.doctor.findings import Finding, fail, ok
@@ -47,7 +48,8 @@ def run_doctor(
         found = [fail("configuration", str(error), "mend the key; then run `ivr doctor` again")]
         _print(found, json_output, console)
         return 2
-    found = [ok("configuration", f"{config or 'defaults and environment'}, ivr {__version__}")]
+    where = config or os.environ.get(CONFIG_VARIABLE) or "defaults and environment"
+    found = [ok("configuration", f"{where}, ivr {__version__}")]
     found += asyncio.run(_look(settings, offline))
     _print(found, json_output, console)
     return int(any(finding.state == "fail" for finding in found))
