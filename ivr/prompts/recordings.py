@@ -43,6 +43,10 @@ NUMERALS: Final = {
 }
 """The files of English number words; every other word is its own file's name."""
 
+_SCALES: Final = ((1_000_000, "million"), (1000, "thousand"), (100, "hundred"))
+_LONGEST: Final = 9  # figures of a number that is read as one
+_YEAR: Final = re.compile(r"1[1-9]\d\d|20[1-9]\d")
+
 # Of speech at an easy pace: digits in a group touch, groups are told apart.
 _WORD_PAUSE_S: Final = 0.04
 _GROUP_PAUSE_S: Final = 0.3
@@ -79,7 +83,7 @@ class Recordings:
         """A spoken number from its words, such as ``four one five five, zero zero``.
 
         Args:
-            text: words, with a comma between groups.
+            text: words, with a comma between groups; in English figures are words as well.
             language: whose folder.
 
         Returns:
@@ -89,7 +93,8 @@ class Recordings:
             AudioError: a file cannot be decoded.
         """
         groups = [_WORD.findall(group) for group in text.lower().split(",")]
-        groups = [group for group in groups if group]
+        english = language is None or language.partition("-")[0].lower() == "en"
+        groups = [_figures_as_words(group) if english else group for group in groups if group]
         parts: list[tuple[float, NDArray[np.int16]]] = []
         for number, group in enumerate(groups):
             for place, word in enumerate(group):
@@ -113,3 +118,27 @@ class Recordings:
             if path not in self._words:
                 self._words[path] = trim_recording(read_speech(path, RATE_HZ))
             return self._words[path]
+
+
+def _figures_as_words(group: list[str]) -> list[str]:
+    """A group whose figures are the names of words; four figures that stand alone are a year."""
+    if len(group) == 1 and _YEAR.fullmatch(group[0]):
+        century, rest = divmod(int(group[0]), 100)
+        if century % 10 and rest >= 10:
+            return [*_spoken(century), *_spoken(rest)]
+    words: list[str] = []
+    for word in group:
+        figures = word.isascii() and word.isdecimal() and len(word) <= _LONGEST
+        words += _spoken(int(word)) if figures else [word]
+    return words
+
+
+def _spoken(number: int) -> list[str]:
+    """A number as the words of its recordings: 1215 is 1, thousand, 2, hundred, 15."""
+    for size, name in _SCALES:
+        if number >= size:
+            count, rest = divmod(number, size)
+            return [*_spoken(count), name, *(_spoken(rest) if rest else ())]
+    if number < 20 or number % 10 == 0:
+        return [str(number)]
+    return [str(number - number % 10), str(number % 10)]

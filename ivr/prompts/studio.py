@@ -21,8 +21,11 @@ from ivr.audio.wav import read_speech
 from ivr.errors import AudioError
 from ivr.flow.model import Flow
 from ivr.flow.saying import fixed_parts, fixed_prompts
+from ivr.flow.spoken import ENGLISH, words_of
 from ivr.flow.steps import texts
+from ivr.flow.text import parse_template, placeholders
 from ivr.flow.turn import BEEP, Prompt
+from ivr.flow.values import AMOUNT, DATE
 from ivr.prompts.recordings import DIGITS, NUMERALS, SUFFIXES, Recordings
 from ivr.prompts.shaping import LEVEL_DBFS, RATE_HZ
 
@@ -93,11 +96,24 @@ def script(flow: Flow) -> tuple[Line, ...]:
                 said = prompt.text.strip().lstrip(_SIGNS)
                 line = Line(prompt.recording, said, part, prompt.language)
                 lines.setdefault(key, line)
-    if any(text.variables for step in flow.steps.values() for _, text in texts(step)):
-        for word in (*NUMERALS, *_SCALES):
-            name = f"{DIGITS}/{NUMERALS.get(word, word)}"
-            lines[None, name] = Line(name, word, part=True)
+    for word in _words(flow):
+        name = f"{DIGITS}/{NUMERALS.get(word, word.lower())}"
+        lines[None, name] = Line(name, word, part=True)
     return tuple(lines.values())
+
+
+def _words(flow: Flow) -> Iterator[str]:
+    """The words of the values that a flow can speak, in English."""
+    said = [text.text for step in flow.steps.values() for _, text in texts(step)]
+    forms = {place.form for text in said for place in placeholders(parse_template(text))}
+    if not forms:
+        return
+    yield from (*NUMERALS, *_SCALES)
+    english = words_of(ENGLISH)
+    if AMOUNT in forms:
+        yield from (*english.money[0], *english.money[1], english.minus)
+    if DATE in forms:
+        yield from english.months
 
 
 def check(flow: Flow, folder: Path) -> Iterator[Finding]:

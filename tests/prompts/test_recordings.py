@@ -86,6 +86,27 @@ def test_half_a_number_is_not_joined(folder: Path) -> None:
     assert Recordings(folder).number("--") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("12 dollars and 50 cents", ["12", "dollars", "and", "50", "cents"]),
+        ("1 dollar", ["1", "dollar"]),
+        ("41215 dollars", ["40", "1", "thousand", "2", "hundred", "15", "dollars"]),
+        ("June 23, 1969", ["june", "20", "3", "19", "60", "9"]),
+        ("May 5, 2005", ["may", "5", "2", "thousand", "5"]),
+    ],
+)
+def test_figures_are_words_too(tmp_path: Path, text: str, words: list[str]) -> None:
+    """Amounts and days are spoken in figures; each has recordings that it is made of."""
+    (tmp_path / "digits").mkdir()
+    for number, name in enumerate(sorted(set(words))):
+        soundfile.write(tmp_path / "digits" / f"{name}.wav", word(400 + 100 * number), 16_000)
+    spoken = Recordings(tmp_path).number(text)
+    assert spoken is not None
+    heard = [pitch for pitch in pitches(spoken) if pitch]
+    assert heard == [400 + 100 * sorted(set(words)).index(name) for name in words]
+
+
 def test_variants_are_taken_where_they_belong(folder: Path) -> None:
     """A falling word only at the end, a medial one before it; one without serves everywhere."""
     soundfile.write(folder / "digits" / "4.falling.wav", word(1500), 16_000)
