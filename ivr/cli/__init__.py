@@ -84,12 +84,15 @@ def serve(
 
 @app.command()
 def demo(
-    scripts: Annotated[Path, typer.Option(help="Folder of *.call.yaml files.")] = Path(
-        "config/demo"
-    ),
-    flow: Annotated[Path, typer.Option(help="Call flow that the demo's server runs.")] = Path(
-        "config/flows/account_id.yaml"
-    ),
+    scripts: Annotated[
+        Path, typer.Option(help="Folder of *.call.yaml files, and of folders of them.")
+    ] = Path("config/demo"),
+    flow: Annotated[
+        Path, typer.Option(help="Call flow of scripts that name none; the others stand beside it.")
+    ] = Path("config/flows/account_id.yaml"),
+    only: Annotated[
+        str | None, typer.Option(help="Only the calls to this flow, or the one of this name.")
+    ] = None,
     record: Annotated[
         OptionalPath, typer.Option(help="Keep each call as a stereo WAV in this folder.")
     ] = None,
@@ -97,11 +100,31 @@ def demo(
 ) -> None:
     """Start a server, place several simulated calls through its socket, and print each dialogue.
 
+    The flows look things up in a small bank that is started with them (ivr bank).
+
     Exit status 0 only if every call ended as its script says.
     """
     from ivr.simulate.demo import run_demo
 
-    raise typer.Exit(run_demo(scripts=scripts, flow=flow, record_dir=record, json_output=as_json))
+    raise typer.Exit(
+        run_demo(scripts=scripts, flow=flow, only=only, record_dir=record, json_output=as_json)
+    )
+
+
+@app.command()
+def bank(
+    port: Annotated[int, typer.Option(help="Port to bind; 0 takes a free one.")] = 8790,
+    file: Annotated[
+        OptionalPath, typer.Option(help="Keep its SQLite file here; else it begins anew.")
+    ] = None,
+) -> None:
+    """Start the small bank that the example flows look things up in, on this machine only.
+
+    It prints its customers, who are made up, and ends on Ctrl-C.
+    """
+    from ivr.simulate.bank.command import run_bank
+
+    raise typer.Exit(run_bank(port, file))
 
 
 @app.command()

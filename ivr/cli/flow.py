@@ -127,17 +127,32 @@ def try_flow(
 def new(
     name: Annotated[str, typer.Argument(help="Name of the flow: small letters, digits and _.")],
     template: Annotated[
-        str, typer.Option(help="What to begin with: account-id, menu or payment.")
+        str,
+        typer.Option(
+            help="What to begin with: account-id, account-record, appointment, card-payment, menu, "
+            "meter-reading, payment or phone-banking."
+        ),
     ] = "account-id",
     out: Annotated[
         Path | None, typer.Option(help="File to write; NAME.yaml in this folder by default.")
     ] = None,
 ) -> None:
     """Begin a call flow from a template that runs as it stands. No file is overwritten."""
-    from ivr.flow.new import from_template
+    from ivr.flow.new import files_beside, from_template
 
     path = out or Path(f"{name}.yaml")
-    text = from_template(template, name)
+    _write_new(path, from_template(template, name))
+    for place, text in files_beside(template).items():
+        beside = path.parent / place
+        if beside.exists():
+            typer.echo(f"{beside}: there already, and left as it is")
+            continue
+        beside.parent.mkdir(exist_ok=True)
+        _write_new(beside, text)
+    typer.echo(f"{path}; talk to it with: ivr flow try {path}")
+
+
+def _write_new(path: Path, text: str) -> None:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -145,7 +160,6 @@ def new(
         raise ConfigError(f"{path} exists; choose another name, or --out FILE") from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
-    typer.echo(f"{path}; talk to it with: ivr flow try {path}")
 
 
 @app.command()

@@ -58,6 +58,8 @@ async def _reload(context: Context, files: FlowFiles, *, told: bool) -> None:
         served = context.flows.served(name)
         _log.info("flow_reloaded", flow=name, version=served.version if served else "removed")
     _tell_broken(context, before, table.broken)
+    for file in before.keys() - table.broken.keys():
+        _log.info("flow_mended", file=file)
     if told and not changed:
         _log.info("flows_unchanged", broken=sorted(table.broken))
 

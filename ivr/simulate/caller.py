@@ -119,7 +119,7 @@ async def place_call(
         if stream is None:
             if server is None:
                 raise ValueError("a call needs a server or a stream")
-            stream = await announce_call(server, call_id)
+            stream = await announce_call(server, call_id, script.flow)
         result = await _converse(script, sounds, stream, call_id, watch or (lambda _: None))
     except CallRefused as refused:
         return CallResult(script, call_id, failure=str(refused))

@@ -2,9 +2,12 @@
 
 Theory of operation: the demo starts `ivr serve` as the user would, in a process of its own, on a
 free port and with a record file that goes away afterwards; waits until it is ready; places all
-calls of a folder, a moment apart; prints each dialogue, then a table; and ends the server with
-SIGTERM. Nothing is stubbed: webhook, token, media socket, recogniser, records are those of
-production.
+calls of a folder and of the folders in it, a moment apart and a few at a time; prints each
+dialogue, then a table; and ends the server with SIGTERM. Nothing is stubbed: webhook, token, media
+socket, recogniser, records are those of production.
+
+A script that names a flow calls that one; the flows stand beside the default. What these look up,
+they look up in a small bank (`ivr.simulate.bank`), which runs in the demo's own process.
 """
 
 from __future__ import annotations
@@ -24,10 +27,18 @@ from typing import Final
 
 import aiohttp
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from ivr.audio.espeak import Espeak
 from ivr.errors import ConfigError, IvrError
+from ivr.simulate.bank.command import serving_bank
 from ivr.simulate.caller import CallResult, place_call
 from ivr.simulate.commands import EXIT_AS_SCRIPTED, EXIT_NOT_AS_SCRIPTED, save_recording
 from ivr.simulate.phone import Phone
@@ -45,6 +56,7 @@ SCRIPT_GLOB: Final = "*.call.yaml"
 READY_TIMEOUT_S: Final = 60.0  # loading and warming the model takes seconds on a slow machine
 STOP_TIMEOUT_S: Final = 15.0
 STAGGER_S: Final = 0.35  # real calls do not begin in the same frame
+AT_ONCE: Final = 6  # calls; more would only make a small machine late
 LOG_LINES_KEPT: Final = 20  # shown when the server fails
 
 SERVE: Final = (sys.executable, "-c", "from ivr.cli import main; main()", "serve")
@@ -61,6 +73,7 @@ def run_demo(
     *,
     scripts: Path = SCRIPTS_DIR,
     flow: Path = FLOW,
+    only: str | None = None,
     server: str | None = None,
     record_dir: Path | None = None,
     json_output: bool = False,
@@ -69,8 +82,9 @@ def run_demo(
     """Run the demo.
 
     Args:
-        scripts: a folder of ``*.call.yaml`` dialogues; each is one call.
-        flow: the call flow that the demo's server runs.
+        scripts: a folder of ``*.call.yaml`` dialogues and of folders of them; each is one call.
+        flow: the call flow of the scripts that name none; those that are named stand beside it.
+        only: the calls to this flow, or the call of this name.
         server: address of a running server to call instead of starting one.
         record_dir: keep each call as a stereo WAV in this folder.
         json_output: print one JSON object instead of dialogues and table.
@@ -85,7 +99,7 @@ def run_demo(
         AudioError, ModelError: the callers' speech cannot be rendered.
     """
     console = console or Console()
-    calls = load_calls(scripts)
+    calls = choose_calls(load_calls(scripts), only, flow.stem)
     if record_dir is not None:
         record_dir.mkdir(parents=True, exist_ok=True)
     synthesizer = Espeak()
@@ -108,16 +122,34 @@ def run_demo(
 
 
 def load_calls(folder: Path) -> list[Script]:
-    """The scripts of a folder, by name.
+    """The scripts of a folder and those below it: its own first, then folder by folder.
 
     Raises:
         ConfigError: no such folder, no script in it, or a script is wrong.
     """
-    paths = sorted(folder.glob(SCRIPT_GLOB))
+    paths = sorted(folder.rglob(SCRIPT_GLOB), key=lambda path: (path.parent, path.name))
     if not paths:
         cure = "run the demo in the project's folder, or name another folder"
         raise ConfigError(f"{folder}: no {SCRIPT_GLOB} here; {cure}")
     return [load_script(path) for path in paths]
+
+
+def choose_calls(calls: Sequence[Script], only: str | None, default: str) -> list[Script]:
+    """The calls to one flow, or the one call of a name; all where none is given.
+
+    Args:
+        calls: to choose from.
+        only: the name of a flow or of a call.
+        default: the name of the flow that is called where a script names none.
+
+    Raises:
+        ConfigError: nothing has that name.
+    """
+    named = [call for call in calls if only in (None, call.name, call.flow or default)]
+    if not named:
+        flows = sorted({call.flow or default for call in calls})
+        raise ConfigError(f"--only: no call to {only} here; there are {', '.join(flows)}")
+    return named
 
 
 async def _run(
@@ -127,11 +159,17 @@ async def _run(
     address: str | None,
     console: Console,
 ) -> list[CallResult]:
-    """All calls at the same time, against a running server or one of our own."""
+    """The calls, against a running server or one of our own."""
     if address is not None:
         return await _place_calls(calls, sounds, Server(address), console)
-    console.print("Starting the server and loading the model ...")
-    async with run_server(flow) as server:
+    async with contextlib.AsyncExitStack() as stack:
+        bank = None
+        if any(call.flow is not None for call in calls):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ivr-demo-bank-"))
+            bank = await stack.enter_async_context(serving_bank(Path(folder) / "bank.sqlite3"))
+            console.print(f"The bank is ready at {bank}.")
+        console.print("Starting the server and loading the model ...")
+        server = await stack.enter_async_context(run_server(flow, bank=bank))
         console.print(f"The server is ready at {server.url}; {len(calls)} calls begin.")
         return await _place_calls(calls, sounds, server, console)
 
@@ -142,7 +180,8 @@ async def _place_calls(
     server: Server,
     console: Console,
 ) -> list[CallResult]:
-    """Place the calls a moment apart, with a line of progress for each."""
+    """Place the calls, a few at a time and a moment apart, with a line of progress for each."""
+    places = asyncio.Semaphore(AT_ONCE)
     columns = (
         SpinnerColumn(finished_text="·"),
         TextColumn("{task.description}"),
@@ -157,7 +196,12 @@ async def _place_calls(
             total = len(script.steps) + 1  # the last is the agent's goodbye
             task = progress.add_task(script.name, total=total, status="waiting", start=False)
             await asyncio.sleep(index * STAGGER_S)
+            async with places:
+                return await place_now(script, index, task)
+
+        async def place_now(script: Script, index: int, task: TaskID) -> CallResult:
             progress.start_task(task)
+            total = len(script.steps) + 1
 
             def watch(phone: Phone) -> None:
                 status = progress.tasks[task].fields["status"]
@@ -194,11 +238,14 @@ def _status(phone: Phone) -> str:
 
 
 @contextlib.asynccontextmanager
-async def run_server(flow: Path, command: Sequence[str] = SERVE) -> AsyncIterator[Server]:
+async def run_server(
+    flow: Path, command: Sequence[str] = SERVE, bank: str | None = None
+) -> AsyncIterator[Server]:
     """A server in a process of its own, ready for calls; it is ended with SIGTERM.
 
     Args:
         flow: the call flow that it runs.
+        bank: address of the bank that flows may ask; with it, the flows beside `flow` are served.
         command: what starts it; it prints ``ready on URL`` once it is.
 
     Raises:
@@ -207,7 +254,7 @@ async def run_server(flow: Path, command: Sequence[str] = SERVE) -> AsyncIterato
     with tempfile.TemporaryDirectory(prefix="ivr-demo-") as folder:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=_server_environment(flow, Path(folder)),
+            env=_server_environment(flow, Path(folder), bank),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -231,10 +278,16 @@ async def run_server(flow: Path, command: Sequence[str] = SERVE) -> AsyncIterato
             await reader
 
 
-def _server_environment(flow: Path, folder: Path) -> dict[str, str]:
+def _server_environment(flow: Path, folder: Path, bank: str | None) -> dict[str, str]:
     """The server's environment: no IVR_* of the user's, so that the demo is the same everywhere."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith("IVR_")}
+    with_bank = {}
+    if bank is not None:
+        hosts = [bank.removeprefix("http://")]
+        with_bank["IVR_FLOWS_DIR"] = str(flow.resolve().parent)
+        with_bank["IVR_LOOKUPS__ALLOWED_HOSTS"] = json.dumps(hosts)
     return environment | {
+        **with_bank,
         "IVR_FLOW": str(flow.resolve()),
         "IVR_SERVER__HOST": "127.0.0.1",
         "IVR_SERVER__PORT": "0",

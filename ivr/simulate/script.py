@@ -4,6 +4,7 @@ Theory of operation: a script is a list of steps that the phone runs in order on
 line. A step has one verb; the other keys beside the verb are its options::
 
     description: Speaks the number, confirms it.
+    flow: phone_banking                   # of the server's flows; without it, its default
     caller: {voice: en-gb, rate_wpm: 150, noise_dbfs: -55, seed: 1}
     steps:
       - wait_prompt                       # until the agent has finished a new prompt
@@ -176,6 +177,8 @@ class Script(_Strict):
     Attributes:
         name: for reports; the file name without its suffixes.
         description: one line for reports.
+        flow: the name of the flow that is called, as in ``/voice?flow=NAME``; ``None`` calls the
+            server's default.
         caller: how the caller sounds.
         steps: what the caller does.
         expect: what should come of it.
@@ -185,6 +188,7 @@ class Script(_Strict):
 
     name: str
     description: str = ""
+    flow: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
     caller: CallerVoice = CallerVoice()
     steps: tuple[Step, ...]
     expect: Expect = Expect()

@@ -36,6 +36,8 @@ class Exchange:
         decided_ms: stream time of the decision.
         decision_ms: from the caller's last spoken sample or key to the decision, stream time.
         action: what the flow did next.
+        result: of a turn that asked another system instead of the caller: ``found``, ``missing``,
+            or why it failed.
     """
 
     step: str
@@ -50,6 +52,7 @@ class Exchange:
     decided_ms: float | None = None
     decision_ms: float | None = None
     action: str = ""
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +156,19 @@ def _read_turn(turn: dict[str, Any]) -> Exchange:
         confidence=None if confidence is None else float(confidence),
         barged_in=bool(flat.get("barged_in")),
         decided_ms=None if decided_ms is None else float(decided_ms),
+        result=flat.get("result"),
     )
 
 
 def _describe_action(exchange: Exchange, following: dict[str, Any] | None, outcome: str) -> str:
     """What the flow did after a turn, in words."""
+    step = str(following.get("step", "")) if following else ""
+    if exchange.result is not None:
+        return f"looked up {exchange.step}: {exchange.result}"
     if exchange.cause is None:
         return "hung up"
     if exchange.cause == "hangup":
         return "the caller hung up"
-    step = str(following.get("step", "")) if following else ""
     if step == exchange.step:
         return "asked again"
     if following is None or step == "end":

@@ -25,7 +25,8 @@ RECORD_TIMEOUT_S: Final = 5.0  # a record is written within milliseconds of the 
 RECORD_POLL_S: Final = 0.1
 MAX_TWIML_CHARS: Final = 64 * 1024  # Twilio's own limit
 
-_REASON = re.compile(r"[a-z_]{1,40}")  # the names that ivr's own refusals have
+# The names that ivr's own refusals have, and their cures.
+_REASON = re.compile(r"[a-z_]{1,40}(: [a-z0-9_ ,?]{1,500})?")
 
 
 class CallRefused(IvrError):  # noqa: N818 - it is what happened, as in house.md's Overloaded
@@ -77,12 +78,13 @@ class Stream:
         return {SIGNATURE_HEADER: sign(self.auth_token, self.url)}
 
 
-async def announce_call(server: Server, call_id: str) -> Stream:
+async def announce_call(server: Server, call_id: str, flow: str | None = None) -> Stream:
     """Post the voice webhook.
 
     Args:
         server: who answers.
         call_id: the provider's name of the call (CallSid).
+        flow: the name of the flow to call; ``None`` for the server's default.
 
     Returns:
         The media stream that the TwiML connects the call to.
@@ -90,7 +92,7 @@ async def announce_call(server: Server, call_id: str) -> Stream:
     Raises:
         CallRefused: no server there, a refusal, or TwiML without a stream; the message says which.
     """
-    url = server.url.rstrip("/") + "/voice"
+    url = server.url.rstrip("/") + "/voice" + (f"?flow={flow}" if flow is not None else "")
     form = {"CallSid": call_id, "From": "+15550100", "To": "+15550199", "CallStatus": "ringing"}
     headers = {}
     if server.auth_token is not None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from ivr.cli import app
 from ivr.errors import ConfigError, FlowError
 from ivr.flow.json_schema import flow_schema
-from ivr.flow.new import from_template, template_names
+from ivr.flow.new import files_beside, from_template, template_names
 from ivr.flow.schema import load_flow, parse_flow
 from ivr.rehearsal import Rehearsal
 
@@ -112,6 +112,7 @@ def test_new_begins_a_sound_flow(tmp_path: Path, template: str) -> None:
     path = tmp_path / "mine.yaml"
     done = ivr("new", "mine", "--template", template, "--out", str(path))
     assert done.stdout.strip() == f"{path}; talk to it with: ivr flow try {path}"
+    assert all((tmp_path / place).is_file() for place in files_beside(template))
     assert load_flow(path).flow == "mine"
     again = ivr("new", "mine", "--template", template, "--out", str(path))
     assert isinstance(again.exception, ConfigError)
@@ -129,11 +130,32 @@ def test_new_wants_a_name_and_a_template(tmp_path: Path, monkeypatch: pytest.Mon
     assert [path.name for path in tmp_path.iterdir()] == ["my_bank.yaml"]
 
 
-def test_the_example_is_the_template() -> None:
-    """The example in config is what `ivr flow new` writes, with the schema named beside it."""
-    first, _, rest = Path(EXAMPLE).read_text().partition("\n#\n")
+def test_new_keeps_what_is_there(tmp_path: Path) -> None:
+    """A called flow that is there already may be somebody's work."""
+    (tmp_path / "parts").mkdir()
+    mine = tmp_path / "parts" / "identify.yaml"
+    mine.write_text("mine")
+    path = tmp_path / "mine.yaml"
+    done = ivr("new", "mine", "--template", "phone-banking", "--out", str(path))
+    assert f"{mine}: there already" in done.stdout
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "example", sorted(Path(EXAMPLE).parent.glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_the_examples_are_the_templates(example: Path) -> None:
+    """What stands in config is what `ivr flow new` writes, with the schema named beside it."""
+    first, _, rest = example.read_text().partition("\n#\n")
     assert first == "# yaml-language-server: $schema=../flow.schema.json"
-    assert rest == from_template("account-id", "account_id")
+    template = example.stem.replace("_", "-")
+    assert rest == from_template(template, example.stem)
+    for place, text in files_beside(template).items():
+        theirs = (example.parent / place).read_text()
+        assert (
+            theirs.removeprefix("# yaml-language-server: $schema=../../flow.schema.json\n#\n")
+            == text
+        )
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ class Agent:
         record: what the API returns for any call; ``None`` is 404.
         calls: the calls that came.
         webhooks: forms and headers of the webhooks that came.
+        queries: of the webhooks' addresses.
         upgrades: headers of the media sockets' upgrades.
     """
 
@@ -94,6 +95,7 @@ class Agent:
     record: dict[str, Any] | None = None
     calls: list[AgentCall] = field(default_factory=list)
     webhooks: list[tuple[dict[str, str], dict[str, str]]] = field(default_factory=list)
+    queries: list[dict[str, str]] = field(default_factory=list)
     upgrades: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
 
@@ -140,6 +142,7 @@ class Agent:
             loop.close()
 
     async def _voice(self, request: web.Request) -> web.Response:
+        self.queries.append(dict(request.query))
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.webhooks.append((form, dict(request.headers)))
         text = self.twiml.replace("{port}", str(self.port))

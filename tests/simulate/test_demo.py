@@ -18,7 +18,7 @@ from ivr.providers.events import DtmfReceived
 from ivr.recognition import CompletionCause
 from ivr.simulate import demo
 from ivr.simulate.commands import EXIT_AS_SCRIPTED, EXIT_NOT_AS_SCRIPTED
-from ivr.simulate.demo import ServerFailed, load_calls, run_demo, run_server
+from ivr.simulate.demo import ServerFailed, choose_calls, load_calls, run_demo, run_server
 from ivr.simulate.script import BargeIn, Keys, Say, Script
 from tests.simulate.agent import Agent, AgentCall
 
@@ -175,18 +175,76 @@ def test_a_folder_without_scripts(tmp_path: Path) -> None:
             load_calls(folder)
 
 
+def test_a_script_names_the_flow_that_it_calls(tmp_path: Path) -> None:
+    """The webhook is asked for that flow; a script that names none asks for the default."""
+    agent = Agent(take_a_one, record={"outcome": "completed", "ended_at": "now"})
+    folder = write_calls(tmp_path, "1")
+    named = folder / "bank" / "named.call.yaml"
+    named.parent.mkdir()
+    named.write_text("flow: phone_banking\n" + (folder / "0-key.call.yaml").read_text())
+    status, output = run(agent, folder)
+    assert status == EXIT_AS_SCRIPTED, output
+    assert sorted(request.get("flow", "") for request in agent.queries) == ["", "phone_banking"]
+
+
+def test_only_some_calls_are_placed() -> None:
+    """Those to one flow, or the one of a name; a mistake is told with the flows there are."""
+    calls = [
+        Script(name="plain", steps=()),
+        Script(name="transfer", flow="bank", steps=()),
+        Script(name="card", flow="bank", steps=()),
+    ]
+    assert [call.name for call in choose_calls(calls, None, "account_id")] == [
+        *("plain", "transfer", "card")
+    ]
+    assert [call.name for call in choose_calls(calls, "bank", "account_id")] == ["transfer", "card"]
+    assert [call.name for call in choose_calls(calls, "account_id", "account_id")] == ["plain"]
+    assert [call.name for call in choose_calls(calls, "card", "account_id")] == ["card"]
+    with pytest.raises(ConfigError, match="there are account_id, bank"):
+        choose_calls(calls, "bnak", "account_id")
+
+
+def test_no_more_calls_at_once_than_a_small_machine_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others wait for their place."""
+    monkeypatch.setattr(demo, "AT_ONCE", 1)
+    agent = Agent(take_a_one, record={"outcome": "completed", "ended_at": "now"})
+    status, _ = run(agent, write_calls(tmp_path, "1", "1"))
+    assert status == EXIT_AS_SCRIPTED
+    first, second = sorted(agent.calls, key=lambda call: call.arrivals_s[0])
+    assert first.arrivals_s[-1] <= second.arrivals_s[0]
+
+
+def test_the_server_may_ask_the_bank(tmp_path: Path) -> None:
+    """With a bank the flows beside the default are served, and its host is allowed."""
+
+    async def go() -> dict[str, str]:
+        async with (
+            run_server(tmp_path / "flow.yaml", python(SERVER), "http://127.0.0.1:8790") as server,
+            aiohttp.ClientSession() as session,
+            session.get(server.url) as response,
+        ):
+            answer: dict[str, str] = json.loads(await response.text())
+            return answer
+
+    environment = asyncio.run(go())
+    assert environment["IVR_FLOWS_DIR"] == str(tmp_path.resolve())
+    assert environment["IVR_LOOKUPS__ALLOWED_HOSTS"] == '["127.0.0.1:8790"]'
+
+
 def shipped() -> list[Script]:
     """The demo's own calls."""
     return load_calls(ROOT / "config" / "demo")
 
 
 def test_the_shipped_calls_say_what_they_expect() -> None:
-    """Each of the demo's calls has a description, an outcome, variables and all its turns."""
+    """Each call has a description, an outcome and variables, those of one flow all their turns."""
     for script in shipped():
         assert script.description
         assert script.expect.outcome is not None
         assert script.expect.variables
-        assert script.expect.turns
+        assert script.expect.turns or script.flow
 
 
 def test_the_shipped_calls_show_every_case() -> None:

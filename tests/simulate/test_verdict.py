@@ -124,6 +124,15 @@ def test_a_callers_hangup_is_told() -> None:
     assert judge(make_result(record)).exchanges[0].action == "the caller hung up"
 
 
+def test_a_lookup_is_told_as_one() -> None:
+    """A turn that asked another system is no question, and no end of the call."""
+    looked_up = {**turn("fetch", None, 15_000), "result": "found"}
+    turns = [*RECORD["turns"][:1], looked_up, turn("end", None, 16_000)]
+    verdict = judge(make_result({**RECORD, "turns": turns}))
+    actions = [exchange.action for exchange in verdict.exchanges]
+    assert actions == ["went on to fetch", "looked up fetch: found", "hung up"]
+
+
 def test_a_call_as_expected_has_no_problems() -> None:
     """Outcome, variables and all turns match; keys left out are not compared."""
     expect = {
