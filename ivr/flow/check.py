@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.errors import FlowError
+from ivr.flow.check_languages import check_languages
 from ivr.flow.check_steps import check_steps, check_types
 from ivr.flow.check_values import check_values
 from ivr.flow.graph import Edge, closure, edges
@@ -27,19 +28,24 @@ def check_flow(flow: Flow, source: Source) -> list[FlowError]:
     """What is wrong with a flow: it names what does not exist, cannot be reached or cannot end."""
     found = [*_check_start(flow, source), *check_steps(flow, source)]
     if found:
-        return [*found, *check_types(flow, source)]
+        return [*found, *_check_said(flow, source)]
     ways = list(edges(flow))
     found = list(_check_targets(flow, ways, source))
     if found:
-        return [*found, *check_types(flow, source)]
+        return [*found, *_check_said(flow, source)]
     return [
-        *check_types(flow, source),
+        *_check_said(flow, source),
         *_check_reached(flow, ways, source),
         *_check_ends(flow, ways, source),
         *_check_loops(flow, ways, source),
         *check_values(flow, ways, source),
         *_check_lists(flow, source),
     ]
+
+
+def _check_said(flow: Flow, source: Source) -> Iterator[FlowError]:
+    yield from check_types(flow, source)
+    yield from check_languages(flow, source)
 
 
 def _check_start(flow: Flow, source: Source) -> Iterator[FlowError]:

@@ -17,9 +17,10 @@ from ivr.flow.model import (
     SetStep,
     TransferStep,
 )
+from ivr.flow.parts import Text
 from ivr.flow.source import Source
-from ivr.flow.steps import texts
-from ivr.flow.text import FITTING, names, parse_template, placeholders
+from ivr.flow.steps import UNCLEAR_PLACES, texts
+from ivr.flow.text import FITTING, Placeholder, names, parse_template, placeholders
 from ivr.flow.values import TEXT, is_canonical
 
 _NO_NUMBERS = tuple(f"builtin:{kind}" for kind in ("boolean", "date", "expiry", "natural"))
@@ -54,8 +55,12 @@ def check_types(flow: Flow, source: Source) -> Iterator[FlowError]:
             yield source.error(("variables", name), f"is no {kind}; {_WRITTEN[kind]}")
     for name, step in flow.steps.items():
         for place, text in texts(step):
-            for spoken in placeholders(parse_template(text.text)):
-                if (kind := flow.kind(spoken.name)) not in FITTING[spoken.form]:
+            for spoken in _spoken(text):
+                if spoken.name not in every:
+                    if place != ("unclear",) or spoken.name not in UNCLEAR_PLACES:
+                        message = unknown("variable", spoken.name, every)
+                        yield source.error(("steps", name, *place), message)
+                elif (kind := flow.kind(spoken.name)) not in FITTING[spoken.form]:
                     yield source.error(
                         ("steps", name, *place),
                         f'"{spoken.name}" is {kind} and cannot be spoken as {spoken.form}; say its '
@@ -63,6 +68,11 @@ def check_types(flow: Flow, source: Source) -> Iterator[FlowError]:
                     )
         if isinstance(step, SetStep):
             yield from _check_set_types(flow, name, step, source)
+
+
+def _spoken(text: Text) -> Iterator[Placeholder]:
+    for words in text.versions():
+        yield from placeholders(parse_template(words))
 
 
 _WRITTEN = {

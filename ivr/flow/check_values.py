@@ -28,10 +28,8 @@ from ivr.flow.model import (
     TransferStep,
 )
 from ivr.flow.source import Source
-from ivr.flow.steps import texts
+from ivr.flow.steps import UNCLEAR_PLACES, texts
 from ivr.flow.text import names, parse_template
-
-UNCLEAR_PLACES = ("heard", "group")  # what the text for an unclear group can speak besides
 
 
 def check_values(flow: Flow, ways: list[Edge], source: Source) -> Iterator[FlowError]:

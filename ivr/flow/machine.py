@@ -49,12 +49,11 @@ from ivr.flow.model import (
 )
 from ivr.flow.parts import Listening, Text
 from ivr.flow.request import Answer, LookupCause, longest_s, request_of
-from ivr.flow.saying import announced, made_of, recording_name
-from ivr.flow.source import Path
 from ivr.flow.steps import DIALLED
-from ivr.flow.text import fill, ordinal, parse_template, spell_groups
+from ivr.flow.text import fill, parse_template
 from ivr.flow.turn import BEEP, Collect, End, Lookup, Message, Prompt, Transfer, Turn
 from ivr.flow.variables import Variables
+from ivr.flow.wording import Wording
 from ivr.grammar.corrections import correct
 from ivr.grammar.grammar import parse_grammar
 from ivr.recognition import Collected, CompletionCause, Unclear
@@ -110,6 +109,7 @@ class Dialogue:
             for step in flow.steps.values()
             if isinstance(step, CaptureStep) and step.sensitive
         ).union(*(step.sensitive for step in flow.steps.values() if isinstance(step, LookupStep)))
+        self._wording = Wording(flow, self._variables, self.sensitive)
 
     @property
     def step(self) -> str | None:
@@ -132,7 +132,7 @@ class Dialogue:
         if self._step is not None:
             raise StateError("the dialogue has been started already")
         turn = self._enter(self._flow.start)
-        return replace(turn, prompts=(*announced(self._flow), *turn.prompts))
+        return replace(turn, prompts=(*self._wording.announcement(), *turn.prompts))
 
     def collected(self, result: Collected) -> Turn:
         """Take how the listening ended, give the next turn.
@@ -278,7 +278,7 @@ class Dialogue:
         step = self._flow.steps[name]
         while not isinstance(step, AskStep | EndStep):
             if isinstance(step, SayStep):
-                prompts.append(self._prompt(name, ("say",), step.say))
+                prompts.append(self._wording.prompt(name, ("say",), step.say))
             if isinstance(step, LookupStep | TransferStep):
                 if (turn := self._leave(name, step, tuple(prompts))) is not None:
                     return turn
@@ -291,7 +291,7 @@ class Dialogue:
         self._step = name
         if isinstance(step, EndStep):
             if step.say is not None:
-                prompts.append(self._prompt(name, ("say",), step.say))
+                prompts.append(self._wording.prompt(name, ("say",), step.say))
             return self._end(tuple(prompts), step.end)
         if isinstance(step, CaptureStep):
             self._variables.drop(step.capture)
@@ -307,7 +307,7 @@ class Dialogue:
     ) -> Turn | None:
         """The turn of a step that others do; None where they cannot with these values."""
         self._step = name
-        said = () if step.say is None else (self._prompt(name, ("say",), step.say),)
+        said = () if step.say is None else (self._wording.prompt(name, ("say",), step.say),)
         if isinstance(step, TransferStep):
             number = fill(parse_template(step.transfer), self._variables.values)
             if not DIALLED.fullmatch(number):
@@ -322,7 +322,7 @@ class Dialogue:
         self._turns += 1
         if self._turns > self._flow.max_turns:
             return self._end((), GAVE_UP)
-        prompts = (*before, self._prompt(name, ("prompt",), step.prompt), BEEP)
+        prompts = (*before, self._wording.prompt(name, ("prompt",), step.prompt), BEEP)
         return Turn(prompts, message=Message(name, step.max_s, step.silence_s))
 
     def _look_up(self, name: str, step: LookupStep) -> Lookup | None:
@@ -349,7 +349,10 @@ class Dialogue:
         self._turns += 1
         if self._turns > self._flow.max_turns:
             return self._give_up(step)
-        prompt = self._asked if cause == "repeat" else self._words_for(name, step, cause)
+        times = self._failures[name][cause]
+        prompt = (
+            self._asked if cause == "repeat" else self._wording.question(name, step, cause, times)
+        )
         if prompt is None:
             raise StateError(f"step {name} cannot be repeated before it was asked")
         if cause != "help":
@@ -364,29 +367,8 @@ class Dialogue:
         if turn.collect is None:
             return turn
         self._group = unclear
-        groups: list[str | None] = []
-        digits, at = unclear.before + " " * unclear.length + unclear.after, 0
-        for number, size in enumerate(step.groups):
-            groups.append(None if number == unclear.group else digits[at : at + size])
-            at += size
-        said = {"heard": spell_groups(groups), "group": ordinal(unclear.group, len(groups))}
-        template, values = parse_template(text.text), {**self._variables.values, **said}
-        self._asked = Prompt(
-            fill(template, values),
-            personal=True,
-            pieces=made_of(template, values, recording_name(name, ("unclear",))),
-            sensitive=step.sensitive,
-        )
+        self._asked = self._wording.group(name, step, text, unclear)
         return Turn((self._asked,), collect=replace(turn.collect, unclear=unclear))
-
-    def _words_for(self, name: str, step: AskStep, cause: str) -> Prompt:
-        said: Text | list[Text] | None = getattr(step, cause, None)
-        if isinstance(said, Text):
-            return self._prompt(name, (cause,), said)
-        if said:
-            index = min(self._failures[name][cause], len(said)) - 1
-            return self._prompt(name, (cause, index), said[index])
-        return self._prompt(name, ("prompt",), step.prompt)
 
     def _is_sensitive(self, step: AskStep) -> bool:
         """Whether the answer is one; that to a confirmation may correct one."""
@@ -400,7 +382,9 @@ class Dialogue:
         name = self._flow.listening(step).on_failure or ""
         goodbye = self._flow.steps[name]
         said = goodbye.say if isinstance(goodbye, EndStep) else None
-        prompts = (self._prompt(name, ("say",), said),) if said and not said.variables else ()
+        prompts = (
+            (self._wording.prompt(name, ("say",), said),) if said and not said.variables else ()
+        )
         self._step = name if isinstance(goodbye, EndStep) else self._step
         return self._end(prompts, GAVE_UP)
 
@@ -414,17 +398,6 @@ class Dialogue:
     def _end(self, prompts: tuple[Prompt, ...], outcome: str) -> Turn:
         self._ended = True
         return Turn(prompts, end=End(outcome, self.variables))
-
-    def _prompt(self, step: str, place: Path, text: Text) -> Prompt:
-        template = parse_template(text.text)
-        spoken = text.variables
-        return Prompt(
-            fill(template, self._variables.values),
-            recording=None if spoken else text.recording or recording_name(step, place),
-            personal=self._variables.is_personal(spoken),
-            pieces=made_of(template, self._variables.values, recording_name(step, place)),
-            sensitive=not self.sensitive.isdisjoint(spoken),
-        )
 
     def _collect(self, name: str, step: AskStep) -> Collect:
         limits = {"attempts", "on_failure"}  # the dialogue counts, the call need not know

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from ivr.flow.parts import Listening, Model, Name, Text
+from ivr.flow.parts import Language, Listening, Model, Name, Text
 from ivr.flow.steps import (
     BOOLEAN,
     KINDS,
@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 
+LANGUAGE: Final = "language"  # the variable that says which language is spoken
 Kind = Annotated[str, Field(pattern="^(text|digits|number|amount|date|boolean)$")]
 
 
@@ -72,6 +73,11 @@ class Flow(Model):
         default={},
         description="Of what kind the values of variables are that are not captured: text, digits,"
         " number, amount, date or boolean; text where nothing is said.",
+    )
+    languages: list[Language] = Field(
+        default=[],
+        description="The languages that texts are in, the first the default, such as [en, es]; the"
+        " variable language says which is spoken.",
     )
     lists: dict[Name, str] = Field(
         default={},
@@ -150,6 +156,9 @@ class Flow(Model):
     def listening(self, step: AskStep) -> Listening:
         """How a step listens: its own keys over ``defaults`` over the built-in values."""
         own = {key: getattr(step, key) for key in step.model_fields_set & _LISTENING_KEYS}
+        if isinstance(step, MenuStep):  # a key that is a choice does nothing else
+            own.update({"term_char": ""} if "#" in step.menu else {})
+            own.update({"star": "none"} if "*" in step.menu else {})
         return self.defaults.model_copy(update=own)
 
     def operator(self, step: AskStep) -> str | None:
@@ -192,6 +201,11 @@ class Flow(Model):
         return frozenset(
             [step.kept for step in self.captures(variable)] + ["masked"] * secret or ["plain"]
         )
+
+    def language(self, values: Mapping[str, str]) -> str | None:
+        """The language that is spoken now; None where the flow names none."""
+        chosen = values.get(LANGUAGE)
+        return chosen if chosen in self.languages else next(iter(self.languages), None)
 
     def kind(self, variable: str) -> str:
         """The kind of a variable's values (`ivr.flow.values`)."""

@@ -7,6 +7,7 @@ with those words. The names of the timers are those of VoiceXML 2.x, appendix D.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
 from pydantic import (
@@ -54,11 +55,20 @@ class Model(BaseModel):
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
+LANGUAGE: Final = r"[a-z]{2}(-[a-z]{2})?"
+Language = Annotated[str, Field(pattern=f"^{LANGUAGE}$")]
+
+
 class Text(Model):
-    """Something to say: a text alone, or ``{text: ..., recording: ...}``."""
+    """Something to say: a text, one for each language, or ``{text: ..., recording: ...}``."""
 
     text: str = Field(
         min_length=1, description="The words; {name} and {name:digits} speak a variable."
+    )
+    by_language: dict[Language, Annotated[str, Field(min_length=1)]] = Field(
+        default={},
+        description="The words in each of the flow's languages, in place of text; without a"
+        " recording these alone will do: {en: Hello., es: Hola.}",
     )
     recording: str | None = Field(
         default=None,
@@ -72,14 +82,23 @@ class Text(Model):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """What `_from_text` takes, for the JSON Schema."""
-        return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+        words = {"type": "string", "minLength": 1}
+        languages = {"type": "object", "patternProperties": {f"^{LANGUAGE}$": words}}
+        return {"anyOf": [words, {**languages, "minProperties": 1}, handler(schema)]}
 
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
         if value is None:
             raise ValueError("there is nothing to say; write the words after the colon")
-        return value if isinstance(value, dict) else {"text": value}
+        if not isinstance(value, dict):
+            return {"text": value}
+        if value and all(re.fullmatch(LANGUAGE, str(key)) for key in value):
+            value = {"by_language": value}
+        spoken = value.get("by_language")
+        if isinstance(spoken, dict) and spoken and "text" not in value:
+            return {**value, "text": next(iter(spoken.values()))}
+        return value
 
     @field_validator("text")
     @classmethod
@@ -87,6 +106,13 @@ class Text(Model):
         parse_template(value)
         if not value.strip():
             raise ValueError("there is nothing to say; write the words after the colon")
+        return value
+
+    @field_validator("by_language")
+    @classmethod
+    def _check_languages(cls, value: dict[str, str]) -> dict[str, str]:
+        for words in value.values():
+            cls._check_text(words)
         return value
 
     @model_validator(mode="after")
@@ -99,8 +125,17 @@ class Text(Model):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The variables that the text speaks."""
-        return names(parse_template(self.text))
+        """The variables that the text speaks, in whichever language."""
+        spoken = (name for words in self.versions() for name in names(parse_template(words)))
+        return tuple(dict.fromkeys(spoken)) if self.by_language else tuple(spoken)
+
+    def versions(self) -> tuple[str, ...]:
+        """The words in each language that there is."""
+        return tuple(self.by_language.values()) or (self.text,)
+
+    def words(self, language: str | None) -> str:
+        """The words in a language."""
+        return self.by_language.get(language or "", self.text)
 
 
 class Listening(Model):

@@ -32,6 +32,8 @@ from ivr.grammar import parse_grammar
 from ivr.grammar.lists import pin
 
 YES_NO: Final = ("yes", "no")
+UNCLEAR_PLACES: Final = ("heard", "group")  # what the text for an unclear group speaks besides
+KEYS: Final = ("*", "#")  # that are no digits
 BOOLEAN: Final = "builtin:boolean"
 # E.164, with a country's code; or a SIP address without parameters.
 DIALLED: Final = re.compile(
@@ -142,10 +144,10 @@ class ConfirmStep(_AskStep):
 
 def _check_choice(value: str) -> str:
     digits = value.isascii() and value.isdecimal() and len(value) <= _LONGEST_CHOICE
-    if not digits and value not in YES_NO:
+    if not digits and value not in (*YES_NO, *KEYS):
         raise ValueError(
             f'"{value}" cannot be chosen; write what is said or keyed: a number of up to '
-            f"{_LONGEST_CHOICE} digits, yes or no"
+            f"{_LONGEST_CHOICE} digits, yes or no, * or #"
         )
     return value
 
@@ -153,7 +155,7 @@ def _check_choice(value: str) -> str:
 Choice = Annotated[
     str,
     AfterValidator(_check_choice),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,4}|yes|no)$"}),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,4}|yes|no|[*#])$"}),
 ]
 
 
@@ -163,15 +165,18 @@ class MenuStep(_AskStep):
     menu: dict[Choice, Name] = Field(
         min_length=1,
         description="The choices and the step that each leads to. A choice is a number, said or"
-        " keyed, or yes or no.",
+        " keyed, yes or no, or the key * or #.",
     )
 
     @property
     def grammar(self) -> str:
-        """What is accepted: the numbers, and yes or no where one of them is a choice."""
-        numbers = [choice for choice in self.menu if choice not in YES_NO]
+        """What is accepted: numbers, keys, and yes or no where one of them is a choice."""
+        keys = [choice for choice in self.menu if choice in KEYS]
+        numbers = [choice for choice in self.menu if choice not in (*YES_NO, *KEYS)]
         accepted = [f"builtin:digits?values={','.join(numbers)}"] if numbers else []
-        return "|".join([*accepted, BOOLEAN] if len(numbers) < len(self.menu) else accepted)
+        accepted += [f"builtin:keys?values={','.join(keys)}"] if keys else []
+        both = len(numbers) + len(keys)
+        return "|".join([*accepted, BOOLEAN] if both < len(self.menu) else accepted)
 
 
 class SetStep(Model):

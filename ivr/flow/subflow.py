@@ -17,6 +17,7 @@ from typing import Any
 from ivr.errors import FlowError
 from ivr.flow.mistakes import unknown
 from ivr.flow.model import (
+    LANGUAGE,
     AskStep,
     BranchStep,
     ConfirmStep,
@@ -89,6 +90,7 @@ def _check_call(
 ) -> Iterator[FlowError]:
     """What the caller gives, takes and goes on with is what the called flow has."""
     here = ("steps", name)
+    yield from _check_alike(flow, name, step, sub, source)
     for argument in step.arguments:
         if argument not in sub.variables:
             yield source.error(
@@ -113,6 +115,18 @@ def _check_call(
         yield source.error(
             (*here, "ends"), f'{step.subflow} can end with "{outcome}"; say which step follows'
         )
+
+
+def _check_alike(
+    flow: Flow, name: str, step: SubflowStep, sub: Flow, source: Source
+) -> Iterator[FlowError]:
+    """The two flows speak the same languages, and know the results as of the same kinds."""
+    if sub.languages != flow.languages:
+        spoken = f"[{', '.join(flow.languages)}]"
+        yield source.error(
+            ("steps", name),
+            f'{step.subflow} speaks other languages; write "languages: {spoken}" there',
+        )
     for result, variable in step.results.items():
         if result in flow.types and flow.types[result] != sub.kind(variable):
             yield source.error(
@@ -130,7 +144,9 @@ class _Inside:
             variable: outside.get(variable, self._under(variable))
             for variable in sub.all_variables()
         }
-        self.hidden = set(self._variables.values()) - step.results.keys()
+        if sub.languages and LANGUAGE in self._variables:  # one call speaks one language
+            self._variables[LANGUAGE] = LANGUAGE
+        self.hidden = set(self._variables.values()) - step.results.keys() - {LANGUAGE}
 
     @property
     def types(self) -> dict[str, str]:
@@ -140,6 +156,8 @@ class _Inside:
     def steps(self) -> dict[str, Step]:
         """The steps to put in place of the one that calls."""
         given = {**self._sub.variables, **self._step.arguments}
+        if self._sub.languages:
+            given.pop(LANGUAGE, None)
         entry = SetStep.model_construct(
             set={self._variables[name]: text for name, text in given.items() if text is not None},
             next=self._under(self._sub.start),
@@ -214,4 +232,6 @@ class _Inside:
         return changes
 
     def _text(self, text: Text) -> Text:
-        return text.model_copy(update={"text": rename(text.text, self._variables)})
+        spoken = {key: rename(words, self._variables) for key, words in text.by_language.items()}
+        words = rename(text.text, self._variables)
+        return text.model_copy(update={"text": words, "by_language": spoken})

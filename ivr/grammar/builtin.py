@@ -23,7 +23,7 @@ from ivr.grammar.digits import Length, Number
 from ivr.grammar.lists import Listed, is_key, lookup, unpinned
 from ivr.grammar.pattern import Pattern
 from ivr.grammar.phones import COUNTRIES, phone_reader
-from ivr.grammar.readers import BooleanReader, DigitReader
+from ivr.grammar.readers import BooleanReader, DigitReader, KeyReader
 from ivr.grammar.speech import NATURAL
 from ivr.grammar.table import Rule, Table, compile_rules
 
@@ -121,6 +121,11 @@ def _numbers(text: str) -> list[str] | None:
     return parts if all(map(_is_number, parts)) else None
 
 
+def _signs(text: str) -> list[str] | None:
+    parts = [part.strip() for part in text.split(",")]
+    return parts if all(part in ("*", "#") for part in parts) else None
+
+
 def _cents(text: str) -> int | None:
     whole, point, cents = text.partition(".")
     right = _is_number(whole) and (not point or (_is_number(cents) and len(cents) == 2))
@@ -136,6 +141,7 @@ def _one_of(*names: str) -> _Kind:
 
 _COUNT = _Kind(_whole_number, "a whole number", "8")
 _PREFIX = _Kind(_numbers, "numbers separated by commas", "4155,62")
+_KEYS = _Kind(_signs, "the keys * and #, with a comma between them", "*,#")
 _PATTERN = _Kind(lambda text: text or None, "a regular expression over digits", "4[0-46]{7}")
 _CHECK = _Kind(lambda text: text or None, "the name of a check digit", "luhn")
 _VALUES = _Kind(_numbers, "numbers separated by commas", "101,205")
@@ -266,6 +272,10 @@ def _boolean(_: Parameters) -> list[Reader[Any]]:
     return [BooleanReader()]
 
 
+def _keys(parameters: Parameters) -> list[Reader[Any]]:
+    return [KeyReader(parameters.get("values", ["*", "#"]))]
+
+
 def _natural(_: Parameters) -> list[Reader[Any]]:
     return [DigitReader(Length(), speech=NATURAL), BooleanReader(natural=True)]
 
@@ -290,6 +300,7 @@ _BUILTINS: dict[str, tuple[dict[str, _Kind], Callable[[Parameters], list[Reader[
     "expiry": ({}, _expiry),
     "phone": ({"country": _COUNTRY}, _phone),
     "boolean": ({}, _boolean),
+    "keys": ({"values": _KEYS}, _keys),
     "natural": ({}, _natural),
 }
 # What the recogniser is to expect beside the answers to a question; no question on its own.

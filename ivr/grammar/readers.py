@@ -217,3 +217,42 @@ class BooleanReader:
     def keys_can_grow(self, keys: str) -> bool:
         """See `Reader`."""
         return keys == ""
+
+
+class KeyReader:
+    """Keys that are no digits, one of them; they cannot be spoken.
+
+    Args:
+        keys: ``*`` and ``#``, or one of them.
+    """
+
+    words: frozenset[str] = frozenset()
+    start = ""
+    max_values = 1
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = frozenset(keys)
+
+    def moves(self, configuration: str, word: str) -> tuple[Move[str], ...]:  # noqa: ARG002
+        """See `Reader`: no word is a key."""
+        return ()
+
+    def value(self, configuration: str, digits: str) -> str | None:  # noqa: ARG002
+        """See `Reader`."""
+        return None
+
+    def complete(self, configuration: str) -> bool:  # noqa: ARG002
+        """See `Reader`."""
+        return False
+
+    def can_grow(self, configuration: str) -> bool:  # noqa: ARG002
+        """See `Reader`."""
+        return False
+
+    def read_keys(self, keys: str) -> str | None:
+        """See `Reader`."""
+        return keys if keys in self._keys else None
+
+    def keys_can_grow(self, keys: str) -> bool:
+        """See `Reader`."""
+        return keys == ""

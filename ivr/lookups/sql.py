@@ -12,6 +12,7 @@ import asyncio
 import datetime
 from collections.abc import Mapping
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +57,12 @@ class SqlLookups:
 
     def problem(self, source: Source) -> str | None:
         """Why this source cannot be asked, with the cure; None if it can."""
-        if not isinstance(source, SqlSource) or source.database in self._urls:
+        if not isinstance(source, SqlSource):
+            return None
+        url = self._urls.get(source.database)
+        if url is not None and url.get_backend_name() == "postgresql":
+            return None if find_spec("asyncpg") else "needs: pip install 'ivr[postgres]'"
+        if url is not None:
             return None
         known = f"it has {', '.join(self._urls)}" if self._urls else "it has none"
         return f"asks the database {source.database}; add it to lookups.databases, {known}"

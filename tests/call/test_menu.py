@@ -80,3 +80,21 @@ def test_menus_are_keyed_ahead() -> None:
     talk = Talk(make_flow()).start().press("22")
     assert talk.values == ["2", "no"]
     assert talk.said[-1] == "Thanks."
+
+
+def test_star_and_hash_are_chosen_by_their_keys() -> None:
+    """Where they are choices they neither take back nor end; said words are the other choices."""
+    flow = {
+        "flow": "keys",
+        "start": "main",
+        "defaults": {"on_failure": "bye"},
+        "steps": {
+            "main": {"menu": {"1": "main", "*": "main", "#": "bye"}, "prompt": "One, star, hash?"},
+            "bye": {"end": "over"},
+        },
+    }
+    talk = Talk(parse_flow(json.dumps(flow)), recognizer=lambda _: heard("one")).start().played()
+    talk.press("*").played().wait(300).say(1).wait(1800)
+    talk.played().wait(1200).press("#")
+    assert talk.values == ["*", "1", "#"]
+    assert talk.call.outcome == "over"
