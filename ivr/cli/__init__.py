@@ -24,6 +24,7 @@ from ivr.cli.models import app as model_commands
 from ivr.cli.options import Config, Json, Lists, Model, OptionalPath
 from ivr.cli.prompts import app as prompt_commands
 from ivr.cli.records import app as record_commands
+from ivr.cli.testing import app as test_commands
 from ivr.errors import ConfigError, IvrError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(model_commands)
+app.add_typer(test_commands)
 app.add_typer(flow_commands, name="flow")
 app.add_typer(record_commands, name="records")
 app.add_typer(prompt_commands, name="prompts")
@@ -63,6 +65,12 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to bind; 0 takes a free one.")] = None,
     flow: Annotated[OptionalPath, typer.Option(help="Call flow (YAML) that answers calls.")] = None,
     model: Model = None,
+    capture: Annotated[
+        OptionalPath,
+        typer.Option(
+            help="Write each call's wire to this folder, for ivr replay: it holds what callers say."
+        ),
+    ] = None,
 ) -> None:
     """Answer calls: webhook POST /voice, media socket GET /media, records GET /v1/calls/{id}.
 
@@ -75,6 +83,7 @@ def serve(
     overrides: dict[str, object] = {
         "server": {key: value for key, value in server.items() if value is not None},
         "recognizer": {"model_dir": model} if model is not None else {},
+        "capture": {"dir": capture} if capture is not None else {},
     }
     if flow is not None:
         overrides["flow"] = flow

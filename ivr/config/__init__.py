@@ -3,6 +3,7 @@
 from ivr.config.loading import CONFIG_VARIABLE, known_keys, load_settings
 from ivr.config.settings import (
     ApiSettings,
+    CaptureSettings,
     LogSettings,
     LookupSettings,
     PromptSettings,
@@ -18,6 +19,7 @@ from ivr.config.settings import (
 __all__ = [
     "CONFIG_VARIABLE",
     "ApiSettings",
+    "CaptureSettings",
     "LogSettings",
     "LookupSettings",
     "PromptSettings",

@@ -353,6 +353,26 @@ class LogSettings(_Section):
     )
 
 
+class CaptureSettings(_Section):
+    """Recording the wire of every call, to find faults."""
+
+    dir: Path | None = Field(
+        default=None,
+        description="Folder for a file of each call's wire, for ivr replay. The files hold what "
+        "callers say and key, in clear: to find faults only. Null: nothing is captured.",
+    )
+    max_call_bytes: int = Field(
+        default=134_217_728,
+        ge=65_536,
+        description="Most bytes of one call's capture; about 2 MB a minute. Beyond, it stops.",
+    )
+    max_bytes: int = Field(
+        default=2_147_483_648,
+        ge=65_536,
+        description="Most bytes of the folder; beyond, calls are not captured.",
+    )
+
+
 class Settings(BaseSettings):
     """Every key of the configuration."""
 
@@ -387,6 +407,9 @@ class Settings(BaseSettings):
     lookups: LookupSettings = Field(default=LookupSettings(), description="What flows may look up.")
     telemetry: TelemetrySettings = Field(
         default=TelemetrySettings(), description="Traces of calls."
+    )
+    capture: CaptureSettings = Field(
+        default=CaptureSettings(), description="Recording the wire of calls."
     )
     log: LogSettings = Field(default=LogSettings(), description="Logging.")
 

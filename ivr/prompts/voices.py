@@ -104,18 +104,19 @@ class EspeakVoice:
     Args:
         options: the voice is a language of espeak-ng, with a variant or without; no options of its
             own.
+        espeak: what speaks; the library in this process by default.
 
     Raises:
         ModelError: the library is missing.
         ConfigError: it has no such voice, cannot speak so slowly or fast, or there are options.
     """
 
-    def __init__(self, options: VoiceOptions) -> None:
+    def __init__(self, options: VoiceOptions, espeak: Espeak | None = None) -> None:
         if options.options:
             raise ConfigError(
                 "prompts.engine_options: espeak has none; use prompts.voice and prompts.rate_wpm"
             )
-        self._espeak = Espeak()
+        self._espeak = espeak or Espeak()
         self._voice, self._rate_wpm = options.voice, options.rate_wpm
         self._espeak.render("a", self._voice, rate_wpm=self._rate_wpm)  # told at start
         self._languages = frozenset(self._espeak.voices())

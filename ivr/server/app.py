@@ -23,7 +23,7 @@ from ivr.server.api.stream import serve_stream, set_up_streams
 from ivr.server.api.transcribe_url import OUTGOING
 from ivr.server.api.uploads import UPLOADS, Uploads
 from ivr.server.console_routes import add_console
-from ivr.server.context import CONTEXT, Context, Recognizer
+from ivr.server.context import CONTEXT, Context, Fittings, Recognizer
 from ivr.server.decoding import set_up_decoder
 from ivr.server.dialling import Dialler
 from ivr.server.flows import Flows
@@ -56,6 +56,7 @@ def create_app(
     *,
     call_settings: CallSettings | None = None,
     tracing: Tracing | None = None,
+    fittings: Fittings | None = None,
 ) -> web.Application:
     """Put the server together; nothing is started.
 
@@ -67,6 +68,7 @@ def create_app(
         store: of the call records; its owner opens and closes it.
         call_settings: endpointing and timers; ``None`` takes the defaults.
         tracing: traces the calls; ``None`` does as the settings say. Closed with the application.
+        fittings: what it has in place of the usual.
 
     Raises:
         ConfigError: an extra is missing.
@@ -92,6 +94,7 @@ def create_app(
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
         lookups=Lookups(settings.lookups),
         transfers=Transfers(settings.twilio),
+        fittings=fittings or Fittings(),
     )
     set_up_problems(app)
     set_up_limits(app, Limits(settings.api, measured))

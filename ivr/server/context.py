@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -20,8 +21,10 @@ from ivr.records.store import CallStore
 from ivr.server.flows import Flows
 from ivr.server.live import Hub
 from ivr.server.metrics import Metrics
+from ivr.server.pace import Pace, WallPace
 from ivr.server.recorder import AudioDisk
 from ivr.server.speech import Speech
+from ivr.server.tap import NoTap, Tap
 from ivr.server.tokens import CallTokens
 from ivr.server.tracing import Tracing
 from ivr.server.transfers import Transfers
@@ -69,6 +72,21 @@ class LiveStream(Protocol):
         """End the stream politely, because the server stops."""
 
 
+@dataclass(frozen=True)
+class Fittings:
+    """What a server can be given in place of the usual, to listen to it or to test it.
+
+    Attributes:
+        make_pace: whose time each stream keeps.
+        make_tap: who listens to each stream.
+        recognizer_of: the recogniser of a call, where calls differ in it.
+    """
+
+    make_pace: Callable[[], Pace] = WallPace
+    make_tap: Callable[[], Tap] = NoTap
+    recognizer_of: Callable[[str | None], Recognizer] | None = None
+
+
 @dataclass(eq=False)
 class Context:
     """One server's shared state; used from the event loop only."""
@@ -86,6 +104,7 @@ class Context:
     lookups: Lookups
     transfers: Transfers
     hub: Hub = field(default_factory=Hub)
+    fittings: Fittings = field(default_factory=Fittings)
     streams: set[LiveStream] = field(default_factory=set)
     draining: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)

@@ -61,7 +61,7 @@ class Served:
         Raises:
             ConfigError: it stores values with a key, or a package, that is not there.
         """
-        return cls(flow, Keeping(flow, keyring), file, _version(flow))
+        return cls(flow, Keeping(flow, keyring), file, flow_version(flow))
 
     @property
     def name(self) -> str:
@@ -230,7 +230,7 @@ class FlowFiles:
                 )
             return None
         before = self._read.get(path)
-        if before is not None and before.version == _version(flow):
+        if before is not None and before.version == flow_version(flow):
             return before
         self._lookups.check(flow)
         served = Served.of(flow, self._keyring, path)
@@ -263,7 +263,8 @@ def _refuse_second(served: Served | None, flows: Mapping[str, Served]) -> None:
         )
 
 
-def _version(flow: Flow) -> str:
+def flow_version(flow: Flow) -> str:
+    """A digest of all that shapes a call: the flow, those it calls, its lists."""
     # The grammars name their lists by digest, and called flows are part of the steps.
     text = flow.model_dump_json(by_alias=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_VERSION_DIGITS]

@@ -23,7 +23,8 @@ import contextlib
 import contextvars
 import traceback
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -40,9 +41,8 @@ from ivr.actions import (
     StopMessage,
     Transfer,
 )
-from ivr.asr.queue import Urgency
 from ivr.call import Call
-from ivr.errors import IvrError, Overloaded, ProtocolError, StateError
+from ivr.errors import ProtocolError, StateError
 from ivr.flow.machine import Prompt
 from ivr.providers.events import (
     DtmfReceived,
@@ -53,13 +53,14 @@ from ivr.providers.events import (
     StreamStopped,
 )
 from ivr.providers.twilio import TwilioServer
-from ivr.recognition import Recognition
 from ivr.server.context import CONTEXT, Context
 from ivr.server.errands import hand_on, look_up
 from ivr.server.journal import Ending, Journal
 from ivr.server.live import LiveCall
 from ivr.server.observer import Observer
 from ivr.server.outbox import Outbox
+from ivr.server.pace import Errand
+from ivr.server.recognize import recognize
 from ivr.server.signature import is_signed
 from ivr.server.tape import Tape
 from ivr.server.tokens import TokenVerdict
@@ -138,12 +139,15 @@ class MediaStream:
         self._transport = transport
         self._dialect = TwilioServer()
         self._observer = Observer(context.metrics, context.tracing)
+        self._pace = context.fittings.make_pace()
+        self._tap = context.fittings.make_tap()
         self._outbox = Outbox(
             self._dialect,
             self._send,
             self._render,
             self._settings.send_ahead_s,
             self._observer.spoke,
+            pace=self._pace,
         )
         self._call: Call | None = None
         self._journal: Journal | None = None
@@ -164,6 +168,10 @@ class MediaStream:
     def call_id(self) -> str | None:
         """The provider's id of the call; ``None`` until the stream has started."""
         return self._journal.call_id if self._journal is not None else None
+
+    @property
+    def _clock_ms(self) -> int:
+        return self._call.clock_ms if self._call is not None else 0
 
     def document(self) -> dict[str, Any]:
         """The call's record as it stands; empty before the start."""
@@ -222,6 +230,7 @@ class MediaStream:
 
     async def _finish(self, ending: Ending) -> None:
         self._observer.scope_log()
+        self._pace.over()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -230,10 +239,12 @@ class MediaStream:
             # already, the call may not be able to.
             with contextlib.suppress(StateError):
                 self._call.receive(StreamStopped())
+            self._tap.did(self._call, [])
             self._journal.stop()
             if self._live is not None:
                 self._live.end(self.document())
             self._observer.over(self._call.turns, self._call.outcome, ending)
+        self._tap.ended(self.document())
         self._context.metrics.add("streams", ending.reason)
         await asyncio.gather(self._close(ending), self._keep(ending))
 
@@ -272,6 +283,7 @@ class MediaStream:
             self._heard_at_s = self._loop.time()
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 await self._take(message.data)
+                self._pace.took()
             else:
                 await self._handed_on()
                 self._end(self._closed_by_peer(message))
@@ -282,6 +294,7 @@ class MediaStream:
                 await asyncio.sleep(0)
 
     async def _take(self, message: str | bytes) -> None:
+        self._tap.received(self._clock_ms, message)
         try:
             events = self._dialect.receive(message)
         except ProtocolError as error:
@@ -294,6 +307,7 @@ class MediaStream:
             if isinstance(event, StreamStopped):
                 await self._handed_on()
             self._feed(event)
+            await self._settle()
 
     async def _handed_on(self) -> None:
         """A provider that hands a call on ends its stream, maybe before it says that it does."""
@@ -303,9 +317,15 @@ class MediaStream:
     async def _feed_media(self, payload: bytes) -> None:
         """Feed audio in pieces, so that seconds of it in one message do not hold up other calls."""
         self._feed(MediaReceived(payload[:_PIECE_BYTES]))
+        await self._settle()
         for offset in range(_PIECE_BYTES, len(payload), _PIECE_BYTES):
             await asyncio.sleep(0)
             self._feed(MediaReceived(payload[offset : offset + _PIECE_BYTES]))
+            await self._settle()
+
+    async def _settle(self) -> None:
+        if self._call is not None:
+            await self._pace.settle(self._clock_ms)
 
     def _feed(self, event: Event) -> None:
         if isinstance(event, StreamStarted):
@@ -343,6 +363,8 @@ class MediaStream:
         self._tape = self._outbox.tap = Tape(
             self._context.audio, journal.record_id, journal.started_at[:10], whole=whole
         )
+        self._pace.started(started.call_id)
+        self._tap.started(started, served, self._context.call_settings)
         _log.info("call_started", call_id=started.call_id, stream_id=started.stream_id)
         self._spawn(self._store())
         self._spawn(self._say())
@@ -396,6 +418,8 @@ class MediaStream:
     # -- to the provider and the recogniser -------------------------------------------------------
 
     def _perform(self, actions: list[Action]) -> None:
+        if self._call is not None:
+            self._tap.did(self._call, actions)
         for action in actions:
             match action:
                 case Play(prompt=prompt, mark=mark):
@@ -405,13 +429,13 @@ class MediaStream:
                 case Recognize():
                     self._recognize(action)
                 case LookUp():
-                    self._spawn(self._look_up(action))
+                    self._run(partial(self._look_up, action))
                 case Transfer():
-                    self._handing_on = self._spawn(self._hand_on(action))
+                    self._handing_on = self._run(partial(self._hand_on, action), 0)
                 case StartMessage(message_id=number) if self._tape is not None:
                     self._tape.start_message(number)
                 case StopMessage() if self._tape is not None:
-                    self._spawn(self._keep_message(action, self._tape))
+                    self._run(partial(self._keep_message, action, self._tape), 0)
                 case Hangup(reason=reason):
                     self._outbox.hangup(reason)
         if self._live is not None:
@@ -435,63 +459,63 @@ class MediaStream:
 
     async def _send(self, message: str) -> None:
         async with asyncio.timeout(self._settings.send_timeout_s):
+            self._pace.sent()
+            self._tap.sent(self._clock_ms, message)
             await self._socket.send_str(message)
+
+    def _run(
+        self, work: Callable[[Errand], Coroutine[Any, Any, None]], took_ms: int | None = None
+    ) -> asyncio.Task[None]:
+        """Have something done that the call is told of when it is done; see `ivr.server.pace`."""
+        errand = self._pace.errand(took_ms)
+        task = self._spawn(work(errand))
+        task.add_done_callback(lambda _: errand.over())
+        return task
 
     def _recognize(self, action: Recognize) -> None:
         # A newer utterance makes an older provisional one worthless: do not let it use a worker.
         if self._provisional is not None:
             self._provisional.cancel()
-        task = self._spawn(self._answer(action))
+        task = self._run(partial(self._answer, action))
         self._provisional = task if action.provisional else None
 
-    async def _answer(self, action: Recognize) -> None:
-        began_s = self._loop.time()
+    async def _answer(self, action: Recognize, errand: Errand) -> None:
         with self._observer.recognising(action) as note:
-            recognition = await self._try_recognize(action)
+            recognition = await recognize(self._context, action, self.call_id)
             if recognition is not None:
                 self._observer.recognised(recognition, note)
-        wall_ms = (self._loop.time() - began_s) * 1000
+        took_ms = await errand.returned()
         if self._call is not None and self._ending is None:
             if self._live is not None and recognition is not None:
-                self._live.recognized(recognition, wall_ms)
-            self._perform(self._call.recognized(action.utterance_id, recognition, wall_ms))
+                self._live.recognized(recognition, took_ms)
+            heard = (action.utterance_id, recognition, took_ms)
+            self._tap.heard(self._clock_ms, *heard)
+            self._perform(self._call.recognized(*heard))
 
-    async def _try_recognize(self, action: Recognize) -> Recognition | None:
-        """What was heard; ``None`` where the recogniser could not say: the flow asks again."""
-        urgency = Urgency.LOOK if action.provisional else Urgency.ANSWER
-        try:
-            async with asyncio.timeout(self._context.settings.recognizer.timeout_s):
-                return await self._context.recognizer.recognize(
-                    action.samples, action.grammar, urgency
-                )
-        except Overloaded:
-            cause = "recognizer_overloaded"
-        except TimeoutError:
-            cause = "recognizer_timeout"
-        except IvrError:
-            cause = "recognizer_failed"
-        self._context.metrics.add("failures", cause)
-        _log.error(cause, call_id=self.call_id, provisional=action.provisional)
-        return None
-
-    async def _look_up(self, action: LookUp) -> None:
+    async def _look_up(self, action: LookUp, errand: Errand) -> None:
         with self._observer.looking_up(action.step) as note:
             answer = await look_up(self._context, self.call_id, action)
             note(cause=str(answer.cause), reason=answer.reason)
+        await errand.returned()
         if self._call is not None and self._ending is None:
+            self._tap.looked_up(self._clock_ms, action.lookup_id, answer)
             self._perform(self._call.looked_up(action.lookup_id, answer))
 
-    async def _hand_on(self, action: Transfer) -> None:
+    async def _hand_on(self, action: Transfer, errand: Errand) -> None:
         failure = await hand_on(self._context, self.call_id, action)
+        await errand.returned()
         if self._call is not None and self._ending is None:
+            self._tap.transferred(self._clock_ms, action.transfer_id, failure)
             actions = self._call.transferred(action.transfer_id, failure)
             if not failure:
                 self._end(Ending("agent", "transferred", WSCloseCode.OK))
             self._perform(actions)
 
-    async def _keep_message(self, action: StopMessage, tape: Tape) -> None:
+    async def _keep_message(self, action: StopMessage, tape: Tape, errand: Errand) -> None:
         name = await tape.stop_message(keep=action.keep)
+        await errand.returned()
         if self._call is not None and self._ending is None:
+            self._tap.message_taken(self._clock_ms, action.message_id, name)
             self._perform(self._call.message_taken(action.message_id, name))
 
     # -- the clock ------------------------------------------------------------------------------
@@ -508,7 +532,10 @@ class MediaStream:
             if now_s - self._opened_at_s >= self._settings.max_call_s:
                 self._end(Ending("server", "max_call_s", WSCloseCode.OK))
                 return
-            actions = self._call.tick(now_s - self._heard_at_s)
+            stalled_s = now_s - self._heard_at_s
+            actions = self._call.tick(stalled_s)
+            if actions:
+                self._tap.ticked(self._clock_ms, stalled_s)
             if any(isinstance(action, Hangup) for action in actions):
                 # Nobody listens: what is still to be said need not be.
                 self._context.metrics.add("refusals", "stalled")

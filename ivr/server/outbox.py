@@ -3,8 +3,9 @@
 Theory of operation: one task sends; `play`, `clear` and `hangup` only put things in its way. A
 prompt is rendered from the moment it is queued, so that the second is ready when the first was
 sent. It goes out in pieces of `CHUNK_MS`, at most `send_ahead_s` before it is due at the caller's
-ear: more would only fill buffers, and a barge-in would throw it away. Every piece waits for the
-socket, so a provider that does not read holds up its own call and no memory.
+ear: more would only fill buffers, and a barge-in would throw it away. When that is, the stream's
+pace says (`ivr.server.pace`). Every piece waits for the socket, so a provider that does not read
+holds up its own call and no memory.
 
 `clear` cancels the prompt being sent between two pieces and drops those behind it, marks included:
 what is not sent needs no mark. The clear message then goes out before anything newer.
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ivr.flow.machine import Prompt
+from ivr.server.pace import Pace, WallPace
 
 RATE_HZ: Final = 8000
 CHUNK_MS: Final = 400  # 3,200 bytes of mu-law: few messages, and a barge-in is sent within one
@@ -80,6 +82,7 @@ class Outbox:
         render: mu-law of a prompt, 8 kHz; it may fail, and the prompt is then skipped.
         send_ahead_s: how much audio may be sent before it is due.
         begun: told how long the first audio took, seconds, whenever the agent begins to speak.
+        pace: whose time that is; the wall's by default.
 
     Attributes:
         tap: told of all that goes out, if anybody wants to know.
@@ -92,17 +95,20 @@ class Outbox:
         render: Callable[[Prompt], Awaitable[bytes]],
         send_ahead_s: float,
         begun: Callable[[float], None] = lambda _: None,
+        *,
+        pace: Pace | None = None,
     ) -> None:
         self._dialect = dialect
         self._send = send
         self._render = render
         self._send_ahead_s = send_ahead_s
         self._begun = begun
+        self._pace = pace or WallPace()
         self._queue: deque[_Said | _Cleared | _HungUp] = deque()
         self._wake = asyncio.Event()
         self._current: asyncio.Task[None] | None = None
         self.tap: Tap | None = None
-        self._due_s = 0.0  # loop time at which all that was sent will have been played
+        self._due_s = 0.0  # time at which all that was sent will have been played
 
     def play(self, prompt: Prompt, mark: str) -> None:
         """Say a prompt after those before it, then ask for its mark."""
@@ -126,6 +132,7 @@ class Outbox:
 
     def _put(self, item: _Said | _Cleared | _HungUp) -> None:
         self._queue.append(item)
+        self._pace.busy()
         self._wake.set()
 
     def _drop_prompts(self) -> None:
@@ -160,6 +167,7 @@ class Outbox:
                     else:
                         await self._say_unless_cleared(item)
                 self._wake.clear()
+                self._pace.rest()
         finally:
             self._drop_prompts()
 
@@ -186,12 +194,9 @@ class Outbox:
         await self._send(self._dialect.send_mark(said.mark))
 
     async def _wait_until_due(self, chunk_s: float) -> None:
-        now = asyncio.get_running_loop().time()
-        self._due_s = max(self._due_s, now)
-        ahead_s = self._due_s - now
-        self._due_s += chunk_s
-        if ahead_s > self._send_ahead_s:
-            await asyncio.sleep(ahead_s - self._send_ahead_s)
+        due_s = max(self._due_s, self._pace.now_s())
+        self._due_s = due_s + chunk_s
+        await self._pace.wait_until(due_s - self._send_ahead_s)
 
     async def _payload(self, prompt: Prompt) -> bytes:
         return await self._render(prompt)

@@ -26,7 +26,8 @@ from ivr.flow.schema import Flow
 from ivr.prompts.store import PromptStore
 from ivr.records.store import CallStore
 from ivr.server.app import create_app
-from ivr.server.context import CONTEXT, Context, Recognizer, drain
+from ivr.server.capture import CaptureFolder
+from ivr.server.context import CONTEXT, Context, Fittings, Recognizer, drain
 from ivr.server.flows import FlowFiles, Flows
 from ivr.server.logging import configure_logging
 from ivr.server.reload import keep_flows_current
@@ -91,7 +92,9 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
     files = FlowFiles(settings, warm=partial(_warm, prompts))
     flows = Flows(await asyncio.to_thread(files.load))
     store = CallStore(settings.records, settings.webhook)
-    app = create_app(settings, recognizer, flows, prompts, store)
+    captures = CaptureFolder(settings.capture) if settings.capture.dir is not None else None
+    fittings = Fittings() if captures is None else Fittings(make_tap=captures.make_tap)
+    app = create_app(settings, recognizer, flows, prompts, store, fittings=fittings)
     await store.open()
     runner = web.AppRunner(
         app,
@@ -103,11 +106,15 @@ async def serve(settings: Settings, recognizer: StartableRecognizer) -> None:
     try:
         await runner.setup()
         url = await _listen(runner, settings)
+        if captures is not None:
+            captures.warn()
         await _serve_until_signal(app[CONTEXT], recognizer, files, url)
     finally:
         await runner.cleanup()
         await recognizer.close()
         await store.close()
+        if captures is not None:
+            await asyncio.to_thread(captures.close)
 
 
 def _warm(prompts: PromptStore, flow: Flow) -> None:

@@ -3,8 +3,10 @@
 Theory of operation: two tasks share one `Phone`. The pump sends a frame every 20 ms on an
 absolute schedule (frame n at start + n x 20 ms), so that one late frame does not shift the ones
 after it; how late the worst frame was is reported, because a late caller would be blamed on the
-server. The listener hands what the agent sends to the phone and returns marks that are due at
-once. The call is over when the script hangs up or the agent closes the socket.
+server. In step with its agent it waits before each frame until both ends are level, and then need
+not keep to the schedule (`ivr.simulate.line`). The listener hands what the agent sends to the phone
+and returns marks that are due at once. The call is over when the script hangs up or the agent
+closes the socket.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from ivr.providers.events import (
     StreamStopped,
 )
 from ivr.providers.twilio import TwilioCaller
+from ivr.simulate.line import Timing, Traffic
 from ivr.simulate.phone import FRAME_S, GivenInput, Phone
 from ivr.simulate.playout import RATE_HZ, PlayedPrompt
 from ivr.simulate.script import Script
@@ -50,6 +53,21 @@ GOOD_CLOSE_CODES: Final = frozenset({1000, 1001})  # done, and going away (the s
 
 
 @dataclass(frozen=True, slots=True)
+class SaidPrompt:
+    """A prompt as the server's call wanted it.
+
+    Attributes:
+        mark: that follows its audio.
+        text: its words. Personal.
+        personal: they repeat what the caller said.
+    """
+
+    mark: str
+    text: str
+    personal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CallResult:
     """A call as the caller knows it, and the server's record of it.
 
@@ -65,6 +83,9 @@ class CallResult:
         worst_lateness_ms: of the caller's own frames against their schedule.
         tracks: [n_samples, 2] int16, 8 kHz: caller left, agent right.
         record: the server's call record, ``None`` if it could not be read.
+        said: what the agent was to say, in order, ``None`` where it fell silent for the caller;
+            empty where only its record tells.
+        secret: names of the variables that reports must not show.
     """
 
     script: Script
@@ -78,6 +99,8 @@ class CallResult:
     worst_lateness_ms: float = 0.0
     tracks: NDArray[np.int16] | None = None
     record: dict[str, Any] | None = None
+    said: tuple[SaidPrompt | None, ...] = ()
+    secret: frozenset[str] = frozenset()
 
     @property
     def underrun_ms(self) -> float:
@@ -100,8 +123,11 @@ async def place_call(
     server: Server | None,
     stream: Stream | None = None,
     watch: Watch | None = None,
+    *,
+    timing: Timing | None = None,
+    call_id: str | None = None,
 ) -> CallResult:
-    """Place one call in real time.
+    """Place one call.
 
     Args:
         script: what the caller does.
@@ -110,17 +136,21 @@ async def place_call(
             only a socket.
         stream: the media socket, for a call that no webhook announces.
         watch: called once a frame.
+        timing: how it is timed; a frame every 20 ms by default.
+        call_id: the provider's name of the call; a new one by default.
 
     Returns:
         What happened; failures of the call are in the result, not raised.
     """
-    call_id = new_call_id()
+    call_id = call_id or new_call_id()
+    phone = Phone(script, sounds)
     try:
         if stream is None:
             if server is None:
                 raise ValueError("a call needs a server or a stream")
-            stream = await announce_call(server, call_id, script.flow)
-        result = await _converse(script, sounds, stream, call_id, watch or (lambda _: None))
+            stream = await announce_call(server, call_id, server.flow or script.flow_name)
+        line = _Line(phone, call_id, timing or Timing(), watch or (lambda _: None))
+        result = await line.converse(stream)
     except CallRefused as refused:
         return CallResult(script, call_id, failure=str(refused))
     if server is None:
@@ -128,14 +158,96 @@ async def place_call(
     return replace(result, record=await fetch_record(server, call_id))
 
 
-async def _converse(
-    script: Script, sounds: Mapping[int, Sound], stream: Stream, call_id: str, watch: Watch
-) -> CallResult:
-    """The call itself, from the socket's opening to its close."""
-    phone = Phone(script, sounds)
-    wire = TwilioCaller()
+class _Line:
+    """One call's socket and phone, from the socket's opening to its close."""
+
+    def __init__(self, phone: Phone, call_id: str, timing: Timing, watch: Watch) -> None:
+        self._call_id = call_id
+        self._phone = phone
+        self._wire = TwilioCaller()
+        self._real_time = timing.real_time
+        self._traffic = Traffic(call_id, timing.lockstep)
+        self._watch = watch
+        self._lateness_s = 0.0
+
+    async def converse(self, stream: Stream) -> CallResult:
+        """Hold the call.
+
+        Raises:
+            CallRefused: there is no socket.
+        """
+        phone = self._phone
+        socket = await _connect(stream)
+        async with socket:
+            listening = asyncio.create_task(self._listen(socket))
+            try:
+                await self._send(socket, self._wire.connected())
+                start = (self._call_id, f"MZ{uuid.uuid4().hex}", dict(stream.parameters))
+                await self._send(socket, self._wire.start(*start))
+                await self._traffic.level(listening)
+                await self._pump(socket, listening)
+            except ConnectionClosed:
+                phone.agent_hung_up()
+            finally:
+                await socket.close()
+                await listening
+        return CallResult(
+            script=phone.script,
+            call_id=self._call_id,
+            inputs=tuple(phone.inputs),
+            prompts=tuple(phone.playout.prompts),
+            failure=_close_problem(phone, socket) or phone.failure,
+            ended_by=phone.ended_by or "",
+            close_code=socket.close_code,
+            duration_s=phone.position_s,
+            worst_lateness_ms=self._lateness_s * 1000,
+            tracks=phone.tracks(),
+        )
+
+    async def _pump(self, socket: ClientConnection, listening: asyncio.Task[None]) -> None:
+        """Send the caller's frames until the call is over."""
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        for frame in itertools.count():
+            if self._real_time:
+                due = start + frame * FRAME_S
+                await asyncio.sleep(max(0.0, due - clock()))
+                self._lateness_s = max(self._lateness_s, clock() - due)
+            if self._phone.ended:
+                return
+            for event in self._phone.tick():
+                await self._send(socket, _encode(self._wire, event))
+            await self._traffic.level(listening)
+            if not self._phone.ended:
+                self._watch(self._phone)
+
+    async def _send(self, socket: ClientConnection, message: str) -> None:
+        self._traffic.sent += 1
+        await socket.send(message)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        """Give the phone what the agent sends, until the socket closes."""
+        try:
+            async for text in socket:
+                for message in self._wire.receive(text):
+                    for event in self._phone.receive(message):
+                        await self._send(socket, _encode(self._wire, event))
+                self._traffic.heard()
+        except ConnectionClosed:
+            pass
+        except ProtocolError as error:
+            self._phone.fail(f"the agent broke the protocol: {error.reason}")
+        self._phone.agent_hung_up()
+
+
+async def _connect(stream: Stream) -> ClientConnection:
+    """Open the media socket.
+
+    Raises:
+        CallRefused: there is none, or it refuses.
+    """
     try:
-        socket = await connect(
+        return await connect(
             stream.url,
             additional_headers=stream.headers,
             compression=None,
@@ -149,67 +261,6 @@ async def _converse(
         raise refusal(stream.url, error.response.status_code, body) from error
     except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
         raise CallRefused(f"no media socket at {stream.url} ({type(error).__name__})") from error
-    lateness_s = 0.0
-    async with socket:
-        listener = asyncio.create_task(_listen(socket, wire, phone))
-        try:
-            await socket.send(wire.connected())
-            stream_id = f"MZ{uuid.uuid4().hex}"
-            await socket.send(wire.start(call_id, stream_id, dict(stream.parameters)))
-            lateness_s = await _pump(socket, wire, phone, watch)
-        except ConnectionClosed:
-            phone.agent_hung_up()
-        finally:
-            await socket.close()
-            await listener
-    return CallResult(
-        script=script,
-        call_id=call_id,
-        inputs=tuple(phone.inputs),
-        prompts=tuple(phone.playout.prompts),
-        failure=_close_problem(phone, socket) or phone.failure,
-        ended_by=phone.ended_by or "",
-        close_code=socket.close_code,
-        duration_s=phone.position_s,
-        worst_lateness_ms=lateness_s * 1000,
-        tracks=phone.tracks(),
-    )
-
-
-async def _pump(socket: ClientConnection, wire: TwilioCaller, phone: Phone, watch: Watch) -> float:
-    """Send the caller's frames in real time until the call is over.
-
-    Returns:
-        Seconds by which the latest frame was late.
-    """
-    clock = asyncio.get_running_loop().time
-    start = clock()
-    worst = 0.0
-    for frame in itertools.count():
-        due = start + frame * FRAME_S
-        await asyncio.sleep(max(0.0, due - clock()))
-        if phone.ended:
-            break
-        worst = max(worst, clock() - due)
-        for event in phone.tick():
-            await socket.send(_encode(wire, event))
-        if not phone.ended:
-            watch(phone)
-    return worst
-
-
-async def _listen(socket: ClientConnection, wire: TwilioCaller, phone: Phone) -> None:
-    """Give the phone what the agent sends, until the socket closes."""
-    try:
-        async for text in socket:
-            for message in wire.receive(text):
-                for event in phone.receive(message):
-                    await socket.send(_encode(wire, event))
-    except ConnectionClosed:
-        pass
-    except ProtocolError as error:
-        phone.fail(f"the agent broke the protocol: {error.reason}")
-    phone.agent_hung_up()
 
 
 def _encode(wire: TwilioCaller, event: Event) -> str:

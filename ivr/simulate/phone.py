@@ -36,9 +36,23 @@ from ivr.providers.events import (
     SendMedia,
     StreamStopped,
 )
+from ivr.simulate.noise import Losses, background
 from ivr.simulate.playout import RATE_HZ, SAME_PROMPT_SAMPLES, PlayedPrompt, Playout
-from ivr.simulate.script import BargeIn, Input, Keys, Pause, Script, Step, WaitPrompt, describe
-from ivr.simulate.voice import Sound
+from ivr.simulate.script import (
+    BargeIn,
+    DropLine,
+    HangUp,
+    Input,
+    Keys,
+    Pause,
+    Say,
+    Script,
+    Step,
+    WaitPrompt,
+    Wav,
+    describe,
+)
+from ivr.simulate.voice import Sound, Sounds
 
 FRAME_SAMPLES: Final = 160
 FRAME_S: Final = FRAME_SAMPLES / RATE_HZ
@@ -99,7 +113,11 @@ class Phone:
         self._heard = 0  # prompts that the caller has already answered or waited for
         self._answered_at = 0  # line position of the end of the last answer
         self._run = self._run_script()
-        self._noise = np.random.default_rng(script.caller.seed)
+        talk = sounds.talk if isinstance(sounds, Sounds) else ()
+        self._background = background(script.caller, script.line, talk)
+        self._losses = Losses(script.line, script.caller.seed)
+        self._saying: Say | Wav | None = None  # the answer being given, or given last
+        self._dropped = False
         self._caller_track: list[NDArray[np.int16]] = []
         self._agent_track: list[NDArray[np.int16]] = []
 
@@ -112,6 +130,11 @@ class Phone:
     def position_s(self) -> float:
         """Time on the line."""
         return self.playout.position / RATE_HZ
+
+    @property
+    def saying(self) -> Say | Wav | None:
+        """What the caller says or said last; ``None`` before, and after keys."""
+        return self._saying
 
     def receive(self, message: AgentMessage) -> list[Event]:
         """Take what the agent sent.
@@ -130,7 +153,8 @@ class Phone:
         """One frame of 20 ms.
 
         Returns:
-            What the provider tells the server, in order; `StreamStopped` ends the call.
+            What the provider tells the server, in order; `StreamStopped` ends the call, and nothing
+            at all one whose line was lost.
 
         Raises:
             StateError: the call is over.
@@ -145,7 +169,7 @@ class Phone:
             self.failure = str(failed)
             self.ended_by = "caller"
         if self.ended:
-            return [StreamStopped()]
+            return [] if self._dropped else [StreamStopped()]
         timestamp_ms = self.playout.position * 1000 // RATE_HZ
         payload = mulaw_encode(self._next_frame())
         self._caller_track.append(mulaw_decode(payload))
@@ -189,14 +213,19 @@ class Phone:
         return np.stack(sides, axis=1)
 
     def _next_frame(self) -> NDArray[np.int16]:
-        """[160] int16: the caller's speech with the line's noise."""
+        """[160] int16: the caller's speech with what is behind it, as the line carries it."""
         frame = np.zeros(FRAME_SAMPLES, np.float64)
         piece = self._speech[:FRAME_SAMPLES]
         self._speech = self._speech[FRAME_SAMPLES:]
         frame[: piece.size] = piece
-        level_dbfs = self.script.caller.noise_dbfs
-        if level_dbfs is not None:
-            frame += self._noise.normal(0.0, 32768.0 * 10 ** (level_dbfs / 20), FRAME_SAMPLES)
+        line, at = self.script.line, len(self._caller_track)
+        if self._background is not None:
+            places = np.arange(at * FRAME_SAMPLES, (at + 1) * FRAME_SAMPLES)
+            frame += self._background.take(places, mode="wrap")
+        late = max(1, round(line.echo_ms / 1000 / FRAME_S))
+        if line.echo_db is not None and at >= late:
+            frame += self._agent_track[at - late] * 10 ** (line.echo_db / 20)
+        frame = self._losses.pass_on(frame)
         return np.clip(np.rint(frame), -32768, 32767).astype(np.int16)
 
     # --- the script -----------------------------------------------------------------------------
@@ -205,7 +234,8 @@ class Phone:
         """All steps, then patience; ends when the caller hangs up."""
         for index, step in enumerate(self.script.steps):
             self.step = index
-            if describe(step) == "hang_up":
+            if isinstance(step, HangUp | DropLine):
+                self._dropped = isinstance(step, DropLine)
                 return
             try:
                 yield from self._run_step(step)
@@ -286,6 +316,7 @@ class Phone:
         """Speak or press keys; prompts that begin from now on are new."""
         self._heard = len(self.playout.prompts)
         start = self.playout.position
+        self._saying = None if isinstance(answer, Keys) else answer
         if isinstance(answer, Keys):
             end = start
             for number, key in enumerate(answer.pressed):

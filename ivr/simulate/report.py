@@ -1,11 +1,12 @@
 """Calls for people and for machines: the dialogue, the summary table, JSON.
 
-What is printed here is the point of the command, so digits are shown; nothing of it is logged.
+What is printed here is the point of the command, so digits are shown, except those of sensitive
+turns; nothing of it is logged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -15,16 +16,18 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ivr.simulate.exchange import Exchange, Verdict
+from ivr.simulate.masking import masked
 from ivr.simulate.playout import RATE_HZ
-from ivr.simulate.verdict import Exchange, Verdict
 
 LATE_MS: Final = 40.0
 """Two frames; a provider's own jitter is about one, and its playback buffer hides two."""
 
 
-def print_dialogue(console: Console, verdict: Verdict) -> None:
-    """Print one call as a dialogue."""
+def print_dialogue(console: Console, verdict: Verdict, name: str | None = None) -> None:
+    """Print one call as a dialogue, under this name or the script's own."""
     script = verdict.result.script
+    verdict = masked(verdict)
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="dim", justify="right", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -35,7 +38,7 @@ def print_dialogue(console: Console, verdict: Verdict) -> None:
             grid.add_row("caller", Text(f"{given.kind}: {given.text}", style="cyan"))
     for problem in verdict.problems:
         grid.add_row("problem", Text(problem, style="bold red"))
-    title = f"[bold]{escape(script.name)}[/bold]  {escape(script.description)}"
+    title = f"[bold]{escape(name or script.name)}[/bold]  {escape(script.description)}"
     style = "green" if verdict.passed else "red"
     console.print(Panel(grid, title=title, title_align="left", border_style=style))
 
@@ -73,16 +76,17 @@ def _heard(exchange: Exchange) -> Text:
     return Text(", ".join(parts), style="green" if exchange.cause == "success" else "yellow")
 
 
-def summary_table(verdicts: Iterable[Verdict]) -> Table:
-    """One row a call."""
+def summary_table(verdicts: Sequence[Verdict], names: Sequence[str] | None = None) -> Table:
+    """One row a call, under these names or the scripts' own."""
+    names = names or [verdict.result.script.name for verdict in verdicts]
     table = Table(title="Calls", title_justify="left")
     for name in ("call", "outcome", "turns", "decided in", "length", "gaps", "as scripted"):
         right = name in ("turns", "decided in", "length", "gaps")
         table.add_column(name, justify="right" if right else "left")
-    for verdict in verdicts:
+    for name, verdict in zip(names, verdicts, strict=True):
         result = verdict.result
         table.add_row(
-            escape(result.script.name),
+            escape(name),
             escape(verdict.outcome or "-"),
             str(sum(exchange.cause is not None for exchange in verdict.exchanges)),
             "-" if verdict.decision_ms is None else f"{verdict.decision_ms:.0f} ms",
@@ -93,9 +97,11 @@ def summary_table(verdicts: Iterable[Verdict]) -> Table:
     return table
 
 
-def print_summary(console: Console, verdicts: Sequence[Verdict]) -> None:
+def print_summary(
+    console: Console, verdicts: Sequence[Verdict], names: Sequence[str] | None = None
+) -> None:
     """Print the table, what its columns mean, and how many calls went as scripted."""
-    console.print(summary_table(verdicts))
+    console.print(summary_table(verdicts, names))
     console.print(
         "decided in: slowest, from the caller's last spoken sample or key to the decision; "
         "gaps: silence inside prompts, from audio that came too late.",
@@ -114,6 +120,7 @@ def print_summary(console: Console, verdicts: Sequence[Verdict]) -> None:
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """One call as plain values; times in milliseconds of the caller's line."""
+    verdict = masked(verdict)
     result = verdict.result
     return {
         "call": result.script.name,

@@ -4,8 +4,9 @@ Theory of operation: a script is a list of steps that the phone runs in order on
 line. A step has one verb; the other keys beside the verb are its options::
 
     description: Speaks the number, confirms it.
-    flow: phone_banking                   # of the server's flows; without it, its default
-    caller: {voice: en-gb, rate_wpm: 150, noise_dbfs: -55, seed: 1}
+    flow: phone_banking                 # by its name; `ivr test` takes its file, too
+    caller: {voice: en-gb, rate_wpm: 150, noise: {kind: babble, snr_db: 15}, seed: 1}
+    line: {loss: 0.02, band_hz: [300, 3400]}
     steps:
       - wait_prompt                       # until the agent has finished a new prompt
       - say: "four one, five five"        # speak (espeak); voice, rate_wpm, pitch per step too
@@ -14,9 +15,12 @@ line. A step has one verb; the other keys beside the verb are its options::
       - pause_s: 0.5                      # or keep silent
       - barge_in: {after_s: 1.0, say: "yes"}   # speak or press keys into a prompt
       - hang_up                           # end the call from this side
+      - drop_line                         # or lose it
     expect:
       outcome: completed
       variables: {account: "41550012"}
+      says: ["account number", "Thank you"]
+      max_decision_ms: 900
       turns: [no-input-timeout, {step: ask, cause: success, mode: dtmf, value: "41550012"}]
 
 After the last step the caller keeps listening until the agent ends the call. Every mistake in a
@@ -28,10 +32,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ivr.errors import ConfigError
 from ivr.recognition import CompletionCause, InputMode
@@ -46,26 +58,99 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class NoiseKind(StrEnum):
+    """What is heard behind the caller."""
+
+    WHITE = "white"  # a hiss, as of an old line
+    PINK = "pink"  # wind, a fan, a distant road
+    BROWN = "brown"  # a car from inside
+    HUM = "hum"  # mains and its overtones
+    BABBLE = "babble"  # several people talking: the hardest, for it is made of speech
+
+
+class Noise(_Strict):
+    """Noise behind the caller, all through the call.
+
+    Attributes:
+        kind: what it is.
+        snr_db: how far the caller's speech (`level_dbfs`) is above it; or
+        level_dbfs: how loud it is, dB below full scale.
+    """
+
+    kind: NoiseKind = NoiseKind.WHITE
+    snr_db: Annotated[float, Field(ge=-20.0, le=80.0, allow_inf_nan=False)] | None = None
+    level_dbfs: LevelDbfs | None = None
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Noise:
+        if (self.snr_db is None) == (self.level_dbfs is None):
+            raise ValueError("noise has either snr_db or level_dbfs")
+        return self
+
+
 class CallerVoice(_Strict):
     """How the caller sounds.
 
     Attributes:
-        voice: espeak-ng voice of `say` steps.
+        voice: espeak-ng voice of `say` steps: the accent (``en-gb-scotland``), and a timbre behind
+            a plus if wanted (``en-us+f3``).
         rate_wpm: words a minute of `say` steps.
         pitch: 0..99, espeak's pitch of `say` steps.
         level_dbfs: active speech level of `say` steps, dB below full scale. ITU-T P.56 calls -26
             nominal for networks; a handset held close is louder, and -20 still leaves room for
             peaks.
-        noise_dbfs: level of the line's noise, dB below full scale; ``None`` is digital silence.
-        seed: of the noise, so that a call can be repeated.
+        noise: behind the caller; ``None`` is digital silence.
+        noise_dbfs: short for white noise of this level.
+        seed: of noise and losses, so that a call can be repeated.
     """
 
     voice: str = "en-us"
     rate_wpm: Annotated[int, Field(ge=80, le=450)] = 150
     pitch: Annotated[int, Field(ge=0, le=99)] = 50
     level_dbfs: LevelDbfs = -20.0
+    noise: Noise | None = None
     noise_dbfs: LevelDbfs | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_noise(self) -> CallerVoice:
+        if self.noise is not None and self.noise_dbfs is not None:
+            raise ValueError("write noise or noise_dbfs, not both")
+        return self
+
+
+class LineQuality(_Strict):
+    """What the network does to the caller's voice.
+
+    Attributes:
+        loss: share of the 20 ms packets that do not arrive; calls suffer audibly from 0.02 on.
+        loss_burst: packets lost in a row, on average; mobile networks lose several.
+        conceal: a lost packet is filled with the fading last one, as gateways do; otherwise it is
+            silence.
+        band_hz: what passes, [low, high]; a landline's is [300, 3400].
+        gain_db: how much louder or softer everything arrives.
+        echo_db: level of the agent's own voice that comes back; ``None`` for none.
+        echo_ms: how late it comes back.
+    """
+
+    loss: Annotated[float, Field(ge=0.0, le=0.5, allow_inf_nan=False)] = 0.0
+    loss_burst: Annotated[float, Field(ge=1.0, le=50.0, allow_inf_nan=False)] = 1.0
+    conceal: bool = False
+    band_hz: (
+        tuple[
+            Annotated[float, Field(ge=0.0, le=4000.0)], Annotated[float, Field(ge=100.0, le=4000.0)]
+        ]
+        | None
+    ) = None
+    gain_db: Annotated[float, Field(ge=-40.0, le=20.0, allow_inf_nan=False)] = 0.0
+    echo_db: Annotated[float, Field(ge=-80.0, le=0.0, allow_inf_nan=False)] | None = None
+    echo_ms: Annotated[int, Field(ge=20, le=1000)] = 120
+
+    @model_validator(mode="after")
+    def _some_band(self) -> LineQuality:
+        if self.band_hz is not None and self.band_hz[0] >= self.band_hz[1]:
+            raise ValueError("band_hz is [low, high], the lower first")
+        return self
 
 
 class WaitPrompt(_Strict):
@@ -82,7 +167,22 @@ class WaitPrompt(_Strict):
     timeout_s: Seconds = 20.0
 
 
-class Say(_Strict):
+class Misheard(_Strict):
+    """What a spoken answer has in common, whether synthesised or recorded.
+
+    Attributes:
+        heard_as: what the recogniser is to hear, whatever is said: a mishearing on purpose, word by
+            word; "" for no word at all. For `ivr test`, whose server is its own.
+        heard_confidence: how sure it is to be of that.
+        for_s: only so much of it is said, for callers who are cut off.
+    """
+
+    heard_as: Annotated[str, Field(max_length=500)] | None = None
+    heard_confidence: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 0.95
+    for_s: Seconds | None = None
+
+
+class Say(Misheard):
     """Speak a text; options that are left out come from the script's `caller`."""
 
     say: Annotated[str, Field(min_length=1, max_length=500)]
@@ -92,7 +192,7 @@ class Say(_Strict):
     level_dbfs: LevelDbfs | None = None
 
 
-class Wav(_Strict):
+class Wav(Misheard):
     """Play a recording (wav, flac, mp3, ogg; any rate); paths are relative to the script."""
 
     wav: Path
@@ -144,31 +244,74 @@ class HangUp(_Strict):
     hang_up: Literal[True] = True
 
 
-Step = WaitPrompt | Say | Wav | Keys | Pause | BargeIn | HangUp
+class DropLine(_Strict):
+    """Lose the connection, without a goodbye."""
+
+    drop_line: Literal[True] = True
+
+
+Step = WaitPrompt | Say | Wav | Keys | Pause | BargeIn | HangUp | DropLine
+
+
+Milliseconds = Annotated[int, Field(ge=0, le=600_000)]
+Pattern = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class ExpectedTurn(_Strict):
-    """What one turn of the call record should hold; a key that is left out is not compared."""
+    """What one turn of the call record should hold; a key that is left out is not compared.
+
+    Attributes:
+        step: of the flow.
+        cause: why it ended.
+        mode: ``speech``, ``dtmf`` or ``both``.
+        value: what was understood.
+        words: what was heard or keyed.
+        barged_in: whether the answer stopped the prompt.
+        says: what the prompt says, or a part of it; capitals do not matter.
+        min_confidence: how sure the recogniser has to be.
+        max_decision_ms: longest time from the caller's last word or key to the decision.
+        max_response_ms: longest time from there to the agent's next word.
+    """
 
     step: str | None = None
     cause: CompletionCause | None = None
     mode: InputMode | None = None
     value: str | None = None
+    words: str | None = None
     barged_in: bool | None = None
+    says: Pattern | None = None
+    min_confidence: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    max_decision_ms: Milliseconds | None = None
+    max_response_ms: Milliseconds | None = None
 
 
 class Expect(_Strict):
     """What should come of the call; a key that is left out is not compared.
 
+    All times are of the line: samples of the caller's audio, the same in real time and faster.
+
     Attributes:
         outcome: the call record's outcome.
         variables: these flow variables have these values; others may exist.
         turns: the call's turns, all of them, in order.
+        says: what the agent says, in this order, other things between; capitals do not matter.
+        never_says: what it does not say.
+        ended_by: who ends the call, ``caller`` or ``agent``.
+        max_turns: at most so many questions.
+        max_duration_s: longest call.
+        max_decision_ms, max_response_ms: as of a turn, for every turn.
     """
 
     outcome: str | None = None
     variables: dict[str, str] = Field(default_factory=dict)
     turns: tuple[ExpectedTurn, ...] | None = None
+    says: tuple[Pattern, ...] = ()
+    never_says: tuple[Pattern, ...] = ()
+    ended_by: Literal["caller", "agent"] | None = None
+    max_turns: Annotated[int, Field(ge=0)] | None = None
+    max_duration_s: Seconds | None = None
+    max_decision_ms: Milliseconds | None = None
+    max_response_ms: Milliseconds | None = None
 
 
 class Script(_Strict):
@@ -177,9 +320,11 @@ class Script(_Strict):
     Attributes:
         name: for reports; the file name without its suffixes.
         description: one line for reports.
-        flow: the name of the flow that is called, as in ``/voice?flow=NAME``; ``None`` calls the
-            server's default.
+        flow: the name of the flow that is called, as in ``/voice?flow=NAME``, or its file, relative
+            to the script, for tests, which start a server of their own; ``None`` calls a server's
+            default, and tests the one flow beside the script.
         caller: how the caller sounds.
+        line: what the network makes of it.
         steps: what the caller does.
         expect: what should come of it.
         patience_s: how long the caller listens after the last step before it gives up.
@@ -188,12 +333,18 @@ class Script(_Strict):
 
     name: str
     description: str = ""
-    flow: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
+    flow: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$|\.ya?ml$")] | None = None
     caller: CallerVoice = CallerVoice()
+    line: LineQuality = LineQuality()
     steps: tuple[Step, ...]
     expect: Expect = Expect()
     patience_s: Seconds = 30.0
     directory: Path = Path()
+
+    @property
+    def flow_name(self) -> str | None:
+        """The flow's name for a server; ``None`` where the script gives a file, or nothing."""
+        return None if self.flow is None or "." in self.flow else self.flow
 
 
 def describe(step: Step) -> str:
@@ -214,6 +365,7 @@ STEP_OF_VERB: dict[str, type[Step]] = {
     "pause_s": Pause,
     "barge_in": BargeIn,
     "hang_up": HangUp,
+    "drop_line": DropLine,
 }
 
 

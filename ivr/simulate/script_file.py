@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -21,9 +21,12 @@ from ivr.simulate.script import (
     STEP_OF_VERB,
     BargeIn,
     CallerVoice,
+    DropLine,
     Expect,
     ExpectedTurn,
     HangUp,
+    LineQuality,
+    Noise,
     Pause,
     Script,
     Step,
@@ -31,6 +34,13 @@ from ivr.simulate.script import (
     Wav,
 )
 from ivr.simulate.script_yaml import Document, Place, Value, read_document
+
+_BARE: Final[dict[str, type[WaitPrompt | HangUp | DropLine]]] = {
+    "wait_prompt": WaitPrompt,
+    "hang_up": HangUp,
+    "drop_line": DropLine,
+}
+SCRIPT_SUFFIX: Final = ".call.yaml"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,23 +62,32 @@ def load_script(path: Path) -> Script:
     if not isinstance(top, dict):
         raise document.error((), "a script is a mapping with at least the key steps")
     _refuse_unknown(top, set(Script.model_fields) - {"name", "directory"}, (), document)
+    flow = top.get("flow")
+    if isinstance(flow, str) and "." in flow and not (file := path.parent / flow).is_file():
+        raise document.error(("flow",), f"no file {file}; paths start at the script")
     steps = top.get("steps")
     if not isinstance(steps, list) or not steps:
         raise document.error(("steps",) if "steps" in top else (), "steps must be a list of steps")
     fields: dict[str, object] = {**top, "name": path.name.split(".")[0], "directory": path.parent}
-    fields["expect"] = _expand_turns(top.get("expect", {}))
+    fields["expect"] = _expand(top.get("expect", {}))
     fields["steps"] = tuple(
         _read_step(step, ("steps", index), document) for index, step in enumerate(steps)
     )
     return _validate(Script, fields, (), document)
 
 
-def _expand_turns(expect: Value) -> object:
-    """A turn may be written as its cause alone; make it a mapping."""
-    if not isinstance(expect, dict) or not isinstance(expect.get("turns"), list):
+def _expand(expect: Value) -> object:
+    """A turn may be written as its cause alone, and one text for a list of texts."""
+    if not isinstance(expect, dict):
         return expect
-    turns = [{"cause": turn} if isinstance(turn, str) else turn for turn in expect["turns"]]
-    return {**expect, "turns": turns}
+    expanded: dict[str, object] = dict(expect)
+    for key in ("says", "never_says"):
+        if isinstance(text := expect.get(key), str):
+            expanded[key] = [text]
+    turns = expect.get("turns")
+    if isinstance(turns, list):
+        expanded["turns"] = [{"cause": turn} if isinstance(turn, str) else turn for turn in turns]
+    return expanded
 
 
 def _read_step(value: Value, place: Place, document: Document) -> Step:
@@ -98,8 +117,8 @@ def _read_step(value: Value, place: Place, document: Document) -> Step:
 
 
 def _read_bare(verb: str, options: Value, place: Place, document: Document) -> Step:
-    """`wait_prompt` and `hang_up`: alone, or ``wait_prompt: {timeout_s: 5}``."""
-    kind: type[WaitPrompt] | type[HangUp] = WaitPrompt if verb == "wait_prompt" else HangUp
+    """`wait_prompt`, `hang_up`, `drop_line`: alone, or ``wait_prompt: {timeout_s: 5}``."""
+    kind = _BARE[verb]
     allowed = set(kind.model_fields) - {verb}
     if options == "":
         return kind()
@@ -133,8 +152,14 @@ def _problem(error: ErrorDetails, kind: type[BaseModel]) -> str:
     """What is wrong, in words, with the nearest known key or the allowed values."""
     location = error["loc"]
     if error["type"] == "extra_forbidden":
-        inside: dict[str, type[BaseModel]] = {"caller": CallerVoice, "expect": Expect}
+        inside: dict[str, type[BaseModel]] = {
+            "caller": CallerVoice,
+            "line": LineQuality,
+            "expect": Expect,
+        }
         fields = inside.get(str(location[0]), kind).model_fields
+        if "noise" in location:
+            fields = Noise.model_fields
         if "turns" in location:
             fields = ExpectedTurn.model_fields
         return _unknown(str(location[-1]), fields)

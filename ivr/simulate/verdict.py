@@ -10,79 +10,14 @@ included.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from ivr.simulate.caller import CallResult
+from ivr.simulate.caller import CallResult, SaidPrompt
+from ivr.simulate.exchange import Exchange, Verdict
+from ivr.simulate.expectations import compare
 from ivr.simulate.phone import GivenInput
-from ivr.simulate.playout import RATE_HZ
-from ivr.simulate.script import ExpectedTurn
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One turn of the dialogue from both ends.
-
-    Attributes:
-        step: the flow's step.
-        prompts: what the agent said.
-        inputs: what the caller gave up to the decision.
-        cause: why the collection ended (a `CompletionCause` value), ``None`` if nothing was asked.
-        mode: ``speech``, ``dtmf`` or ``None``.
-        value: what was understood. Personal.
-        words: what was heard or keyed. Personal.
-        confidence: 0..1, ``None`` where nothing was heard.
-        barged_in: whether the answer stopped the prompt.
-        decided_ms: stream time of the decision.
-        decision_ms: from the caller's last spoken sample or key to the decision, stream time.
-        action: what the flow did next.
-        result: of a turn that asked another system instead of the caller: ``found``, ``missing``,
-            or why it failed.
-    """
-
-    step: str
-    prompts: tuple[str, ...] = ()
-    inputs: tuple[GivenInput, ...] = ()
-    cause: str | None = None
-    mode: str | None = None
-    value: str | None = None
-    words: str = ""
-    confidence: float | None = None
-    barged_in: bool = False
-    decided_ms: float | None = None
-    decision_ms: float | None = None
-    action: str = ""
-    result: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A call judged.
-
-    Attributes:
-        result: the call.
-        exchanges: its dialogue; empty where the record could not be read.
-        outcome: the record's outcome.
-        variables: the record's flow variables. Personal.
-        problems: what is not as the script says; empty if the call went as it should.
-    """
-
-    result: CallResult
-    exchanges: tuple[Exchange, ...]
-    outcome: str | None
-    variables: dict[str, str]
-    problems: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether the call went as its script says."""
-        return not self.problems
-
-    @property
-    def decision_ms(self) -> float | None:
-        """The slowest decision of the call."""
-        delays = [e.decision_ms for e in self.exchanges if e.decision_ms is not None]
-        return max(delays, default=None)
+from ivr.simulate.playout import RATE_HZ, PlayedPrompt
 
 
 def judge(result: CallResult) -> Verdict:
@@ -90,22 +25,45 @@ def judge(result: CallResult) -> Verdict:
     record = result.record or {}
     outcome = record.get("outcome")
     variables = {str(name): str(value) for name, value in (record.get("variables") or {}).items()}
-    exchanges = read_exchanges(record, result.inputs)
+    exchanges = _with_texts(read_exchanges(record, result.inputs), result.said)
+    exchanges = tuple(_with_response(exchange, result.prompts) for exchange in exchanges)
+    verdict = Verdict(result, exchanges, outcome, variables, ())
     problems = [] if result.failure is None else [result.failure]
     expect = result.script.expect
-    if result.record is None:
-        if result.failure is None and expect != type(expect)():
-            problems.append("no call record to compare with")
-    else:
-        if expect.outcome is not None and outcome != expect.outcome:
-            problems.append(f"outcome is {outcome}, expected {expect.outcome}")
-        for name, value in expect.variables.items():
-            if variables.get(name) != value:
-                got = variables.get(name, "not set")
-                problems.append(f"variable {name} is {got}, expected {value}")
-        if expect.turns is not None:
-            problems += _compare_turns(exchanges, expect.turns)
-    return Verdict(result, exchanges, outcome, variables, tuple(problems))
+    checks = compare(verdict, expect) if result.record is not None else []
+    if result.record is not None:
+        problems += [check.problem for check in checks if check.problem is not None]
+    elif result.failure is None and expect != type(expect)():
+        problems.append("no call record to compare with")
+    return replace(verdict, problems=tuple(problems), checks=tuple(checks))
+
+
+def _with_texts(
+    exchanges: Sequence[Exchange], said: Sequence[SaidPrompt | None]
+) -> tuple[Exchange, ...]:
+    """The exchanges with the words of their prompts, which a record does not repeat."""
+    prompts = [prompt for prompt in said if prompt is not None]
+    if len(prompts) < sum(len(exchange.prompts) for exchange in exchanges):
+        return tuple(exchanges)  # nobody listened, or not from the beginning
+    told = []
+    for exchange in exchanges:
+        mine, prompts = prompts[: len(exchange.prompts)], prompts[len(exchange.prompts) :]
+        texts = tuple(prompt.text for prompt in mine)
+        personal = tuple(prompt.personal for prompt in mine)
+        told.append(replace(exchange, prompts=texts, personal=personal))
+    return tuple(told)
+
+
+def _with_response(exchange: Exchange, heard: Sequence[PlayedPrompt]) -> Exchange:
+    """The exchange with the time until the agent spoke again."""
+    if exchange.decision_ms is None or exchange.decided_ms is None:
+        return exchange
+    decided = exchange.decided_ms * RATE_HZ / 1000
+    for prompt in heard:
+        if prompt.start_sample >= decided:
+            waited_ms = _ms(prompt.start_sample) - _ms(exchange.inputs[-1].end_sample)
+            return replace(exchange, response_ms=waited_ms)
+    return exchange
 
 
 def read_exchanges(
@@ -155,6 +113,7 @@ def _read_turn(turn: dict[str, Any]) -> Exchange:
         words=str(flat.get("words") or ""),
         confidence=None if confidence is None else float(confidence),
         barged_in=bool(flat.get("barged_in")),
+        sensitive=bool(flat.get("sensitive")),
         decided_ms=None if decided_ms is None else float(decided_ms),
         result=flat.get("result"),
     )
@@ -174,18 +133,3 @@ def _describe_action(exchange: Exchange, following: dict[str, Any] | None, outco
     if following is None or step == "end":
         return f"finished: {outcome}"
     return f"went on to {step}"
-
-
-def _compare_turns(exchanges: Sequence[Exchange], expected: Sequence[ExpectedTurn]) -> list[str]:
-    """What differs between the turns of a call and those expected."""
-    asked = [exchange for exchange in exchanges if exchange.cause is not None]
-    problems: list[str] = []
-    if len(asked) != len(expected):
-        causes = ", ".join(str(exchange.cause) for exchange in asked) or "none"
-        problems.append(f"{len(asked)} turns ({causes}), expected {len(expected)}")
-    for number, (exchange, wanted) in enumerate(zip(asked, expected, strict=False), start=1):
-        for key in wanted.model_fields_set:
-            value, got = getattr(wanted, key), getattr(exchange, key)
-            if value is not None and got != value:
-                problems.append(f"turn {number}: {key} is {got}, expected {value}")
-    return problems

@@ -8,7 +8,6 @@ end of the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,9 +16,11 @@ from numpy.typing import NDArray
 
 from ivr.audio.level import level_speech
 from ivr.audio.wav import read_speech
-from ivr.errors import AudioError
-from ivr.simulate.script import BargeIn, CallerVoice, Say, Script, Wav
+from ivr.errors import AudioError, ConfigError
+from ivr.simulate.noise import BABBLE, noise_of, through_line
+from ivr.simulate.script import BargeIn, CallerVoice, NoiseKind, Say, Script, Wav
 
+RATE_HZ: Final = 8000
 BLOCK_SAMPLES: Final = 80  # 10 ms
 SPEECH_BELOW_PEAK_DB: Final = 35.0
 """Speech reaches down to this much below its loudest 10 ms: the closing "s" of "six" is about 25 dB
@@ -52,29 +53,49 @@ class Sound:
     text: str
 
 
-def render_sounds(script: Script, synthesizer: Synthesizer) -> Mapping[int, Sound]:
-    """Render every `say` and `wav` step of a script.
+class Sounds(dict[int, Sound]):
+    """The sounds of a script by step index.
+
+    Attributes:
+        talk: what people behind the caller say, [n] int16 each; empty where they say nothing.
+    """
+
+    talk: tuple[NDArray[np.int16], ...] = ()
+
+
+def render_sounds(script: Script, synthesizer: Synthesizer) -> Sounds:
+    """Render every `say` and `wav` step of a script, and the talk behind the caller.
 
     Args:
         script: the script.
         synthesizer: speaks the `say` steps.
 
     Returns:
-        The sounds by step index.
+        The sounds.
 
     Raises:
         AudioError: a recording cannot be read, or a text gives no sound.
-        ModelError: the synthesizer's voice is missing.
+        ConfigError: there is no such voice.
+        ModelError: the synthesizer is missing.
     """
-    sounds: dict[int, Sound] = {}
+    sounds = Sounds()
+    noise = noise_of(script.caller)
+    if noise is not None and noise.kind is NoiseKind.BABBLE:
+        sounds.talk = tuple(synthesizer.render(text, voice=voice) for voice, text in BABBLE)
     for index, step in enumerate(script.steps):
         answer = step.input if isinstance(step, BargeIn) else step
         if isinstance(answer, Say):
-            samples, text = _speak(answer, script.caller, synthesizer), answer.say
+            try:
+                samples, text = _speak(answer, script.caller, synthesizer), answer.say
+            except ConfigError as error:
+                raise ConfigError(f"{script.name}: step {index + 1} (say): {error}") from error
         elif isinstance(answer, Wav):
             samples, text = read_speech(script.directory / answer.wav), answer.wav.name
         else:
             continue
+        if answer.for_s is not None:
+            samples = samples[: round(answer.for_s * RATE_HZ)]
+        samples = through_line(samples, script.line)
         sounds[index] = Sound(samples, speech_end(samples), text)
     return sounds
 

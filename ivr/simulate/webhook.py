@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import aiohttp
@@ -41,11 +42,13 @@ class Server:
         url: its address, such as ``http://127.0.0.1:8080``.
         auth_token: the Twilio auth token to sign with, if it checks signatures.
         api_key: a key of its API with calls:read and numbers:read, if it asks for one.
+        flow: which of its flows is called; its own choice if none is named.
     """
 
     url: str
     auth_token: str | None = None
     api_key: str | None = None
+    flow: str | None = None
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -92,7 +95,9 @@ async def announce_call(server: Server, call_id: str, flow: str | None = None) -
     Raises:
         CallRefused: no server there, a refusal, or TwiML without a stream; the message says which.
     """
-    url = server.url.rstrip("/") + "/voice" + (f"?flow={flow}" if flow is not None else "")
+    url = server.url.rstrip("/") + "/voice"
+    if flow is not None:
+        url += f"?flow={quote(flow)}"
     form = {"CallSid": call_id, "From": "+15550100", "To": "+15550199", "CallStatus": "ringing"}
     headers = {}
     if server.auth_token is not None:

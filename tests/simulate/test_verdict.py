@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 from ivr.simulate.caller import CallResult
+from ivr.simulate.exchange import Verdict
 from ivr.simulate.phone import GivenInput
 from ivr.simulate.playout import PlayedPrompt
 from ivr.simulate.report import as_json, print_dialogue, print_summary
 from ivr.simulate.script import Expect, HangUp, Script
-from ivr.simulate.verdict import Verdict, judge
+from ivr.simulate.verdict import judge
 
 
 def turn(step: str, cause: str | None, decided_ms: int, **collected: Any) -> dict[str, Any]:

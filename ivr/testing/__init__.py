@@ -1,0 +1,1 @@
+"""Testing call flows by simulated calls: `ivr test`, the pytest plugin, `ivr replay`."""
