@@ -65,8 +65,6 @@ export const STATES = {
   speaking: "hearing the caller",
   pausing: "waiting in a pause",
   "looking-up": "looking something up",
-  transferring: "handing the call over",
-  recording: "taking a message",
   leaving: "saying the last words",
 };
 

@@ -44,13 +44,16 @@ class Case:
     flow: Flow
 
 
-def find_cases(places: Sequence[Path], only: str | None = None) -> list[Case]:
+def find_cases(
+    places: Sequence[Path], only: str | None = None, *, flow: Path | None = None
+) -> list[Case]:
     """The calls of folders, flows and scripts.
 
     Args:
         places: folders, searched to the bottom; flow files, whose scripts stand beside them; and
             scripts.
         only: keep those whose name contains this, or matches it where it has * or ?.
+        flow: the file of the flow that answers all of them, whatever their scripts say.
 
     Returns:
         The cases, by name.
@@ -72,11 +75,11 @@ def find_cases(places: Sequence[Path], only: str | None = None) -> list[Case]:
         if not _wanted(names[file], only):
             continue
         script = load_script(file)
-        flow_file = _flow_of(file, script)
+        flow_file = flow or _flow_of(file, script)
         if flow_file.resolve() not in flows:
             flows[flow_file.resolve()] = load_flow(flow_file)
-        flow = flows[flow_file.resolve()]
-        cases.append(Case(names[file], file, script, flow_file, flow))
+        answers = flows[flow_file.resolve()]
+        cases.append(Case(names[file], file, script, flow_file, answers))
     if not cases:
         known = ", ".join(sorted(names.values()))
         raise ConfigError(f"--only {only}: none of the scripts is called so; there are {known}")
