@@ -66,7 +66,7 @@ def read_speech(path: str | Path, rate_hz: int = 8000) -> NDArray[np.int16]:
 
 
 def decode_speech(data: bytes, name: str, rate_hz: int = 8000) -> NDArray[np.int16]:
-    """Decode a recording that is in memory, as `read_speech` reads one.
+    """Decode a recording that is in memory and that a stranger sent, as `read_speech` reads one.
 
     Args:
         data: the whole file.
@@ -74,13 +74,20 @@ def decode_speech(data: bytes, name: str, rate_hz: int = 8000) -> NDArray[np.int
         rate_hz: the rate wanted.
 
     Raises:
-        AudioError: see `read_speech`.
+        AudioError: see `read_speech`; or a sample is no number.
     """
     file = io.BytesIO(data)
-    return _decode(file, file, name, rate_hz)
+    return _decode(file, file, name, rate_hz, strict=True)
 
 
-def _decode(file: BinaryIO, source: bytes | BinaryIO, name: str, rate_hz: int) -> NDArray[np.int16]:
+def _decode(
+    file: BinaryIO,
+    source: bytes | BinaryIO,
+    name: str,
+    rate_hz: int,
+    *,
+    strict: bool = False,
+) -> NDArray[np.int16]:
     """Mono speech of an open file; `source` is what libsndfile is given of it."""
     file_format = media_format(file.read(HEAD_BYTES))
     file.seek(0)
@@ -94,6 +101,8 @@ def _decode(file: BinaryIO, source: bytes | BinaryIO, name: str, rate_hz: int) -
             raise AudioError(f"{name}: {from_hz} samples a second are no speech; record it again")
         resampler = Resampler(from_hz, rate_hz)
         for block in blocks:
+            if strict and not np.isfinite(block).all():
+                raise AudioError(f"{name}: holds samples that are no numbers; record it again")
             # float32 holds every 16-bit value exactly, and a NaN of a broken float file becomes
             # silence.
             parts.append(resampler.process(np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)))
