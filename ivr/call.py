@@ -114,11 +114,13 @@ class Call:
 
     @property
     def state(self) -> str:
-        """Where in the picture above the call is, ``looking-up``, or ``leaving`` at the end."""
+        """Where in the picture above the call is; or what it does where nothing is asked."""
         if self._collection is None:
             if self._taking is not None:
                 return "recording"
-            return "leaving" if self._errand is None else "looking-up"
+            if self._errand is not None:
+                return "looking-up" if isinstance(self._errand.action, LookUp) else "transferring"
+            return "leaving"
         if self._collection.listens and self._ear.in_speech:
             return "pausing" if self._collection.paused else "speaking"
         return "prompting" if self._collection.prompting else "waiting"

@@ -49,7 +49,7 @@ def limit_s_of(
 
 
 def lacks_digit(grammar: Grammar, heard: Recognition) -> bool:
-    """Whether digits were heard one by one, and one more would make an answer of them."""
+    """Whether digits were heard one by one, and one more would complete them for good."""
     words = [word.text for word in heard.best.words]
     if not words or not SINGLES.keys() >= set(words):
         return False
@@ -57,4 +57,4 @@ def lacks_digit(grammar: Grammar, heard: Recognition) -> bool:
     if state is None or state.complete:
         return False
     following = (grammar.walk([*words, digit]) for digit in SINGLES)
-    return any(state is not None and state.complete for state in following)
+    return any(state and state.complete and not state.can_grow for state in following)

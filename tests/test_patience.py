@@ -48,7 +48,7 @@ def test_caller_who_pauses_long_is_waited_for() -> None:
     patience.resumed(0, 800)
     assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == 0.8
     patience.resumed(0, 5600)
-    assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == pytest.approx(1.37)
+    assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == pytest.approx(1.42)
     patience.resumed(0, 16_000)
     assert patience.wait_s(0.8, 2.2, heard(ANSWER), 0) == 2.2
     assert patience.wait_s(2.2, 2.2, heard(ANSWER), 0) == 2.2

@@ -18,6 +18,7 @@ export async function showCall(main, [name]) {
     summary(record),
     h("section.card", { "aria-labelledby": "line-name" }, h("h2", { id: "line-name" }, "Time line"), line.element, player),
     h("section.card", { "aria-labelledby": "turns-name" }, h("h2", { id: "turns-name" }, "Dialogue"), h("ol.turns", turns.map(turnItem))),
+    messages(record),
     h("details.card", h("summary", "All times, as a table"), timesTable(turns)),
   );
   const stop = await addSound(record, line, player);
@@ -45,6 +46,7 @@ function summary(record) {
 async function addSound(record, line, player) {
   const recorded = record.recordings?.find(({ kind }) => kind === "call");
   if (!recorded) return replace(player, h("p.hint", "This call was not recorded."));
+  if (recorded.state === "failed") return replace(player, h("p.hint", `The recording failed: ${recorded.reason.replaceAll("_", " ")}.`));
   if (!may("audio:read")) return replace(player, h("p.hint", "Hearing it takes a key with the scope audio:read."));
   let file;
   try {
@@ -69,6 +71,26 @@ async function addSound(record, line, player) {
     audio.pause();
     URL.revokeObjectURL(source);
   };
+}
+
+// What the caller left after the tone, each fetched when somebody wants to hear it.
+function messages({ recordings = [] }) {
+  const left = recordings.filter(({ kind, state }) => kind === "message" && state !== "failed");
+  if (!left.length || !may("audio:read")) return [];
+  const items = left.map(({ recording_id: id, duration_ms: duration }, i) => {
+    const item = h("li");
+    const listen = async () => {
+      try {
+        const source = URL.createObjectURL(await fetchSound(`/console/api/recordings/${encodeURIComponent(id)}`));
+        replace(item, h("audio", { controls: true, autoplay: true, src: source, "aria-label": `Message ${i + 1}` }));
+      } catch (error) {
+        replace(item, errorNotice(error));
+      }
+    };
+    item.append(h("button", { type: "button", onclick: listen }, `Listen to message ${i + 1}, ${clock(duration / 1000)}`));
+    return item;
+  });
+  return h("section.card", { "aria-labelledby": "messages-name" }, h("h2", { id: "messages-name" }, "Messages left"), h("ul.plain.player", items));
 }
 
 function turnItem(turn) {

@@ -65,6 +65,8 @@ export const STATES = {
   speaking: "hearing the caller",
   pausing: "waiting in a pause",
   "looking-up": "looking something up",
+  transferring: "handing the call over",
+  recording: "taking a message",
   leaving: "saying the last words",
 };
 

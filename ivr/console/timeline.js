@@ -27,7 +27,7 @@ export class Timeline {
     this.scroll = h("div.line-scroll", { tabindex: "0", role: "group", "aria-label": "Time line of the call; the times are in the table below" });
     this.zoomOut = h("button.quiet", { type: "button", "aria-label": "Shorter", onclick: () => this.#step(-1) }, "−");
     this.zoomIn = h("button.quiet", { type: "button", "aria-label": "Longer", onclick: () => this.#step(1) }, "+");
-    const names = [["agent", "agent speaks"], ["caller", "caller speaks"], ["word", "a word"], ["pause", "pause seen"], ["decided", "answer taken"]];
+    const names = [["agent", "agent speaks"], ["caller", "caller speaks"], ["word", "word heard"], ["pause", "pause seen"], ["decided", "answer taken"]];
     this.element = h(
       "div",
       h("div.line-head", h("ul.legend", names.map(([kind, text]) => h("li", h(`span.swatch.line-${kind}`, { "aria-hidden": "true" }), text))), h("div.zoom", { role: "group", "aria-label": "Zoom" }, this.zoomOut, this.zoomIn)),

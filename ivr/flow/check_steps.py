@@ -63,11 +63,17 @@ def check_types(flow: Flow, source: Source) -> Iterator[FlowError]:
                 elif (kind := flow.kind(spoken.name)) not in FITTING[spoken.form]:
                     yield source.error(
                         ("steps", name, *place),
-                        f'"{spoken.name}" is {kind} and cannot be spoken as {spoken.form}; say its '
-                        f'kind with "types: {{{spoken.name}: {FITTING[spoken.form][0]}}}"',
+                        f'"{spoken.name}" is {kind} and cannot be spoken as {spoken.form}; '
+                        + _cure(flow, spoken),
                     )
         if isinstance(step, SetStep):
             yield from _check_set_types(flow, name, step, source)
+
+
+def _cure(flow: Flow, spoken: Placeholder) -> str:
+    if flow.capturers(spoken.name) or spoken.name in flow.types:
+        return f"write {{{spoken.name}}}"
+    return f'say its kind with "types: {{{spoken.name}: {FITTING[spoken.form][0]}}}"'
 
 
 def _spoken(text: Text) -> Iterator[Placeholder]:

@@ -35,7 +35,7 @@ _PLACEHOLDER: Final = re.compile(
 # Form -> the kinds of values that can be spoken so.
 FITTING: Final = {
     "": (TEXT, DIGITS, NUMBER, AMOUNT, DATE, BOOLEAN),
-    DIGITS: (TEXT, DIGITS, NUMBER, DATE),
+    DIGITS: (TEXT, DIGITS, NUMBER, AMOUNT, DATE),
     AMOUNT: (AMOUNT, NUMBER),
     DATE: (DATE,),
     NUMBER: (NUMBER, AMOUNT, DIGITS),

@@ -20,7 +20,7 @@ from ivr.audio.level import speech_level_dbfs
 from ivr.audio.wav import read_speech
 from ivr.errors import AudioError
 from ivr.flow.model import Flow
-from ivr.flow.saying import fixed_parts, fixed_prompts
+from ivr.flow.saying import fixed_parts, fixed_prompts, languages_of
 from ivr.flow.spoken import ENGLISH, words_of
 from ivr.flow.steps import texts
 from ivr.flow.text import parse_template, placeholders
@@ -96,24 +96,26 @@ def script(flow: Flow) -> tuple[Line, ...]:
                 said = prompt.text.strip().lstrip(_SIGNS)
                 line = Line(prompt.recording, said, part, prompt.language)
                 lines.setdefault(key, line)
-    for word in _words(flow):
-        name = f"{DIGITS}/{NUMERALS.get(word, word.lower())}"
-        lines[None, name] = Line(name, word, part=True)
+    for language in languages_of(flow):
+        for word in _words(flow, language or ENGLISH):
+            name = f"{DIGITS}/{NUMERALS.get(word, word.lower())}"
+            lines[language, name] = Line(name, word, True, language)
     return tuple(lines.values())
 
 
-def _words(flow: Flow) -> Iterator[str]:
-    """The words of the values that a flow can speak, in English."""
+def _words(flow: Flow, language: str) -> Iterator[str]:
+    """The words of the values that a flow can speak; figures are words in English alone."""
     said = [text.text for step in flow.steps.values() for _, text in texts(step)]
     forms = {place.form for text in said for place in placeholders(parse_template(text))}
     if not forms:
         return
-    yield from (*NUMERALS, *_SCALES)
-    english = words_of(ENGLISH)
+    words = words_of(language)
+    english = words is words_of(ENGLISH)
+    yield from (*NUMERALS, *_SCALES) if english else words.digits
     if AMOUNT in forms:
-        yield from (*english.money[0], *english.money[1], english.minus)
+        yield from (*words.money[0], *words.money[1], words.joint, words.minus)
     if DATE in forms:
-        yield from english.months
+        yield from words.months
 
 
 def check(flow: Flow, folder: Path) -> Iterator[Finding]:

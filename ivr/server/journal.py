@@ -85,7 +85,8 @@ class Keeping:
     @property
     def plain(self) -> bool:
         """Whether the flow lets everything be kept in clear."""
-        return all(kept == "plain" for kept in self._steps.values())
+        kept = {*self._steps.values(), *self._variables.values()}
+        return kept <= {"plain"}
 
     def is_plain(self, step: str) -> bool:
         """Whether what is said at a step is kept in clear."""

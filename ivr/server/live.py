@@ -217,7 +217,8 @@ class LiveCall:
             texts = [prompt.text for prompt in said]
             hidden = ["(repeats the caller's number)" if p.personal else p.text for p in said]
             step = self._call.question
-            personal = self._keeping.plain and texts != hidden
+            secret = any(prompt.sensitive for prompt in said) or not self._keeping.plain
+            personal = texts != hidden and not secret
             shown = {"texts": texts if personal else hidden, "step": step}
             self._tell("said", shown, {"texts": hidden, "step": step} if personal else None)
         if any(isinstance(action, Clear) for action in actions):

@@ -73,6 +73,22 @@ def test_rendered_files_are_a_complete_set_of_recordings(flow: Path, tmp_path: P
     assert all(row["found"] for row in report["prompts"])
 
 
+def test_each_language_has_its_folder(tmp_path: Path) -> None:
+    """Texts, parts and words of values, in every language of the flow."""
+    path = tmp_path / "flow.yaml"
+    path.write_text(
+        "flow: pin\nlanguages: [en, es]\nstart: ask\nsteps:\n"
+        "  ask: {capture: pin, grammar: 'builtin:digits?length=4', next: done, on_failure: bye,\n"
+        "        prompt: {en: Your number., es: Su numero.}}\n"
+        "  done: {end: ok, say: {en: 'I have {pin:digits}.', es: 'Tengo {pin:digits}.'}}\n"
+        "  bye: {end: bye}\n"
+    )
+    files = json.loads(run("render", path, "--out", tmp_path / "out", "--json"))["files"]
+    wanted = {"en/ask.prompt.wav", "es/ask.prompt.wav", "en/digits/4.wav", "es/digits/cuatro.wav"}
+    assert wanted <= set(files)
+    assert checked(path, tmp_path / "out", "--complete")["ok"] is True
+
+
 def test_missing_recordings_are_listed(flow: Path, tmp_path: Path) -> None:
     """They are synthesised, so they are wrong only where the user says so."""
     folder = tmp_path / "recordings"

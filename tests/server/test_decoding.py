@@ -100,7 +100,7 @@ def test_process_has_limits() -> None:
             (process,) = worker._executor._processes.values()  # type: ignore[union-attr]
             limits = await asyncio.to_thread(Path(f"/proc/{process.pid}/limits").read_text)
             for name in ("cpu time", "address space", "file size", "open files"):
-                (line,) = (row for row in limits.splitlines() if name in row)
+                (line,) = (row for row in limits.splitlines() if f"Max {name}" in row)
                 assert line.removeprefix(f"Max {name}").split()[0] != "unlimited"
         finally:
             await decoder.close()

@@ -48,12 +48,12 @@ def served(kit: Any) -> Iterator[tuple[str, dict[str, str]]]:
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
+    assert ready.wait(WAIT_S)
+    url, headers, loop, stop = found[0]
     try:
-        assert ready.wait(WAIT_S)
-        url, headers, loop, stop = found[0]
         yield url, headers
-        loop.call_soon_threadsafe(stop.set)
     finally:
+        loop.call_soon_threadsafe(stop.set)
         thread.join(WAIT_S)
 
 

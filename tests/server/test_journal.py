@@ -81,3 +81,25 @@ def test_strictest_wins() -> None:
     assert strictest(["plain", "encrypted"]) == "encrypted"
     assert strictest(["hash", "masked", "plain"]) == "masked"
     assert strictest([]) == "plain"
+
+
+LOOKUP = """
+flow: balance
+start: fetch
+variables: {balance: nothing}
+steps:
+  fetch:
+    lookup: {http: "https://api.example.com/balance"}
+    results: {balance: balance}
+    %s
+    found: done
+    missing: done
+    failed: done
+  done: {end: completed, say: "You have {balance}."}
+"""
+
+
+@pytest.mark.parametrize(("line", "plain"), [("sensitive: [balance]", False), ("", True)])
+def test_flow_is_plain_only_if_its_lookups_are(line: str, plain: bool) -> None:
+    """A prompt with a caller's number is shown to watchers only where nothing in it is secret."""
+    assert Keeping(parse_flow(LOOKUP % line), Keyring()).plain is plain

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from aiohttp import web
 
+CANARY = "90817263"
 FLOW = """
 flow: fetching
 start: ask
@@ -123,20 +125,26 @@ def test_a_failure_leads_on_and_is_logged_without_what_was_asked(kit: Any, capsy
     """The call is never lost for an API's sake."""
 
     async def scenario() -> None:
-        flow = FLOW.replace("PORT", "1")  # nobody is there
+        # Nobody is there.
+        flow = FLOW.replace("PORT", "1").replace("length=4", "length=8")
         lookups = {"allowed_hosts": ["127.0.0.1"]}
         async with kit.serving(flow=flow, lookups=lookups) as bench:
             line = await bench.call()
-            await line.keys("4155")
+            await line.keys(CANARY)
             await line.until(lambda: "p3" in line.marks)
             await line.say(line.caller.mark("p3"))
             await line.closed()
             record = await bench.ended()
+            async with bench.client.get(bench.url + "/metrics") as response:
+                metrics = await response.text()
             assert bench.count("unreachable", "lookups") == 1
+        assert 'reason="unreachable"' in metrics
+        assert CANARY not in metrics
+        assert CANARY not in json.dumps(record)
         assert record["outcome"] == "no_answer"
         assert record["turns"][1]["result"] == "failed: unreachable"
 
     kit.run(scenario)
     told = capsys.readouterr()
     assert "lookup_failed" in told.out + told.err
-    assert "4155" not in told.out + told.err
+    assert CANARY not in told.out + told.err

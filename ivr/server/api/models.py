@@ -28,6 +28,11 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+def _example(**fields: str) -> ConfigDict:
+    """What a client could send, for the description."""
+    return ConfigDict(**Asked.model_config, json_schema_extra={"examples": [{**fields}]})
+
+
 class ProblemDocument(BaseModel):
     """An error (RFC 9457)."""
 
@@ -112,6 +117,10 @@ class Question(Asked):
 
 class Address(Question):
     """Where a recording is."""
+
+    model_config = _example(
+        audio_url="https://audio.example.com/answer.wav", grammar="builtin:digits?length=8"
+    )
 
     audio_url: str = Field(
         min_length=8,
@@ -212,6 +221,8 @@ class CallRecord(BaseModel):
 
 class CallRequest(Asked):
     """A call to place."""
+
+    model_config = _example(to="+15550100123", flow="account_id")
 
     to: str = Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="Whom to call, E.164: +15550100.")
     flow: str | None = Field(

@@ -63,7 +63,7 @@ def outline(document: JsonObject) -> Iterator[Item]:
         yield Paragraph(text)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            yield from _operation(method.upper(), path, operation)
+            yield from _operation(method.upper(), path, operation, schemas)
     yield Heading(2, "Models")
     for name, schema in schemas.items():
         if schema.get("type") == "object":
@@ -72,12 +72,14 @@ def outline(document: JsonObject) -> Iterator[Item]:
             yield _fields(schema)
 
 
-def _operation(method: str, path: str, operation: JsonObject) -> Iterator[Item]:
+def _operation(
+    method: str, path: str, operation: JsonObject, schemas: JsonObject
+) -> Iterator[Item]:
     yield Heading(2, f"{method} {path}")
     yield Paragraph(f"{operation['summary']}.")
     for text in operation["description"].split("\n\n"):
         yield Paragraph(text)
-    yield Example(_curl(method, path, operation))
+    yield Example(_curl(method, path, operation, schemas))
     parameters = operation.get("parameters", [])
     if parameters:
         rows = tuple(
@@ -98,14 +100,15 @@ def _operation(method: str, path: str, operation: JsonObject) -> Iterator[Item]:
     )
 
 
-def _curl(method: str, path: str, operation: JsonObject) -> str:
+def _curl(method: str, path: str, operation: JsonObject, schemas: JsonObject) -> str:
     kinds = operation.get("requestBody", {}).get("content", {})
     lines = [f"curl{'' if method == 'GET' else f' -X {method}'} https://ivr.example.com{path}"]
     lines.append("-H 'Authorization: Bearer KEY'")
     if "multipart/form-data" in kinds:
         lines += ["-F file=@answer.wav", "-F 'grammar=builtin:digits?length=8'"]
     elif "application/json" in kinds:
-        example = json.dumps(operation.get("x-example", {}))
+        model = schemas[_kind(kinds["application/json"]["schema"])]
+        example = json.dumps(model["examples"][0])
         lines += ["-H 'Content-Type: application/json'", f"-d '{example}'"]
     return " \\\n  ".join(lines)
 
