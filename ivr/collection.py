@@ -218,6 +218,8 @@ class Collection:
         looked_to = self.patience.looked_to
         since = self.patience.silent_since(heard, closed=limit_s is None)
         by_words = 0
+        if limit_s is not None and self.collect.confirms:
+            since = None  # "no, the last four are": words outside the vocabulary may be no words
         if since is not None and self.patience.heard_out:
             by_words = max(0, looked_to - since)
         silence = 0 if self.in_passing else clock - self.last_input_at

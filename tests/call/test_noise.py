@@ -50,6 +50,15 @@ def test_speech_that_has_just_begun_again_is_waited_for() -> None:
     assert talk.values == ["415500"]
 
 
+def test_what_follows_a_no_is_waited_for() -> None:
+    """ "No, the last four are ...": what the recogniser takes for noise may be those words."""
+    talk = Talk(make_flow(confirm=True)).start().played().press("4155").played()
+    talk.wait(300).say(2).hear(hum(1700))
+    assert talk.values == ["4155"]
+    talk.wait(1500)
+    assert talk.values == ["4155", "no"]
+
+
 def test_looks_at_noise_take_a_quarter_of_a_core() -> None:
     """However long the noise goes on and however slow the machine is."""
     talk = Talk(make_flow(EIGHT, incomplete_timeout_s=10, max_speech_timeout_s=30), delay_ms=400)
