@@ -83,7 +83,7 @@ class EndpointSettings:
     over_median_db: float = 4.0
     over_loud_db: float = 2.0
     loud_db: float = 15.0
-    min_periodicity: float = 0.58
+    min_periodicity: float = 0.5
     min_periodicity_loud: float = 0.46
     min_periodicity_in_speech: float = 0.45
 

@@ -4,7 +4,7 @@ Theory of operation: all constants are fitted on answers of people whom training
 them are chosen together, by the answers that a flow would then accept: the share of the CTC score,
 and how much less likely a hypothesis without a word is made, since training has heard far more
 speech without a number than callers utter when they are asked for one. Most right answers win,
-where of the files without a number no more than one in a hundred above the least gives one. The
+where of the utterances without a number at most one in eighty more than the least give one. The
 confidence curve is a logistic regression (Platt 1999) of "was it right?" on the
 log-odds that the N-best list gives the first answer; files without a number count as wrong answers,
 so that the curve knows them too.
@@ -31,7 +31,9 @@ from ivr.line import END_SILENCE_MS
 from ivr.train.evaluate import Item
 
 CTC_WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-MORE_FALSE = 0.01  # of the files without a number, that may give one for the sake of the answers
+MORE_FALSE = (
+    0.0125  # of the utterances without a number, that may give one for the sake of the rest
+)
 OTHER_PENALTIES = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 
 

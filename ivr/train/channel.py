@@ -32,8 +32,8 @@ class ChannelSettings:
 
     room_probability: float = 0.4
     band_probability: float = 0.7
-    noise_probability: float = 0.75
-    snr_db_range: tuple[float, float] = (0.0, 36.0)
+    noise_probability: float = 0.8
+    snr_db_range: tuple[float, float] = (0.0, 30.0)
     level_dbfs_range: tuple[float, float] = (-38.0, -10.0)
     clip_probability: float = 0.05
     alaw_probability: float = 0.2

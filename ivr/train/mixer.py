@@ -26,13 +26,13 @@ class MixSettings:
     Source: docs/explanation/training.md.
     """
 
-    joined: float = 0.25
-    single: float = 0.14
-    other_word: float = 0.06
+    joined: float = 0.26
+    single: float = 0.20
+    other_word: float = 0.045
     connected: float = 0.18
-    synthetic: float = 0.28
-    babble: float = 0.06
-    nothing: float = 0.04
+    synthetic: float = 0.30
+    babble: float = 0.05
+    nothing: float = 0.03
     max_s: float = 14.0
 
 
