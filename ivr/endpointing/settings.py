@@ -54,8 +54,9 @@ class EndpointSettings:
         over_median_db: a frame is speechlike so far over the noise's median level...
         over_loud_db: ...and over its 90th percentile.
         loud_db: a frame so far over the median is loud.
-        min_periodicity: a frame is a nucleus from this periodicity on. At 0.56 noise recordings
-            start one false utterance in ten more, and no more words are heard.
+        min_periodicity: a frame is a nucleus from this periodicity on. At 0.58 12 more of 1,424
+            digits at 10 dB SNR went unheard; 10.4 minutes of noise recordings start 20 instead of
+            15 utterances, of which the recogniser takes one for an answer.
         min_periodicity_loud: the same for loud frames, since the level speaks for them too.
         min_periodicity_in_speech: the same once the caller speaks. Losing a digit in the middle is
             worse than hearing one frame too many.
