@@ -12,8 +12,7 @@ import datetime
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import structlog
 
@@ -23,31 +22,11 @@ from ivr.flow.model import CaptureStep, ConfirmStep, MessageStep
 from ivr.flow.schema import Flow
 from ivr.providers.events import StreamStarted
 from ivr.records.protection import Keyring
+from ivr.server.endings import Ending
 
 _log = structlog.get_logger(__name__)
 
 _STRICTER: Final = ("plain", "encrypted", "hash", "masked")  # each shows less than the one before
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a stream ended.
-
-    Attributes:
-        by: who ended it: the ``caller`` hung up, the ``agent`` (our flow) was done, the
-            ``provider`` went away, or the ``server`` closed it.
-        reason: a stable name: ``stop``, the flow's outcome, ``connection_lost``, a refusal's
-            reason.
-        close_code: of the WebSocket; 1006 where it just broke.
-    """
-
-    by: Literal["caller", "agent", "provider", "server"]
-    reason: str
-    close_code: int
-
-    def document(self) -> dict[str, Any]:
-        """As the record has it."""
-        return {"by": self.by, "reason": self.reason, "close_code": int(self.close_code)}
 
 
 class Keeping:

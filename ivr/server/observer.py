@@ -10,7 +10,8 @@ import structlog
 
 from ivr.actions import Recognize, TurnRecord
 from ivr.recognition import Recognition
-from ivr.server.journal import Ending, Journal
+from ivr.server.endings import Ending
+from ivr.server.journal import Journal
 from ivr.server.metrics import Metrics
 from ivr.server.tracing import NO_TRACE, Note, Trace, Tracing
 
