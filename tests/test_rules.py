@@ -85,15 +85,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A script expects causes and modes of answers by the names that the server's record has.
     "simulate": {"providers", "audio", "recognition", "errors"},
+    # HTTP whose addresses are looked at where they are connected to.
+    "guarded": set(),
     # What flows ask of other systems.
-    "lookups": {"flow", "config", "errors"},
+    "lookups": {"flow", "config", "guarded", "errors"},
     # It turns the audio of recordings into WAV.
     "records": {"audio", "config", "errors"},
     # It loads the flow, renders its prompts and encodes them for the wire.
     "server": {
         *("actions", "call", "asr", "providers", "records", "config", "errors"),
         *("audio", "capture", "endpointing", "flow", "prompts", "grammar", "heard", "line"),
-        "lookups",
+        *("guarded", "lookups"),
         *("recognition", "worker"),
     },
     # Simulated calls to a server of its own: it puts both ends together.
@@ -151,7 +153,7 @@ ROOMS_WITHOUT_TRAINING = {
         "hearing",
         "transcribe",
     ),
-    *("capture", "model_info", "replay", "testing", "worker"),
+    *("capture", "guarded", "model_info", "replay", "testing", "worker"),
 }
 
 

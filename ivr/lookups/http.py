@@ -19,22 +19,20 @@ them.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import random
-import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ivr.config import LookupSettings
 from ivr.flow.lookup import HttpSource, Source
 from ivr.flow.request import MISSING, Answer, HttpRequest
+from ivr.guarded import address_of, guarded_session
 
 # What may be over in a moment. The statuses: too many requests, and those of a proxy whose server
 # is away.
@@ -43,7 +41,6 @@ _PASSING: Final = frozenset(
 )
 _FIRST_WAIT_S: Final = 0.1
 _MISSING: Final = (204, 404, 410)
-_CONNECTIONS: Final = 100
 
 
 class PrivateAddressError(OSError):
@@ -147,12 +144,18 @@ class HttpLookups:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = _PublicResolver(self._settings.private_addresses)
-            connector = aiohttp.TCPConnector(limit=_CONNECTIONS, resolver=resolver)
-            self._session = aiohttp.ClientSession(
-                connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
-            )
+            self._session = guarded_session(self._check)
         return self._session
+
+    def _check(self, host: str, addresses: Sequence[str]) -> None:
+        """Refuse a name that stands for an address which is not public.
+
+        Raises:
+            PrivateAddressError: it does.
+        """
+        private = self._settings.private_addresses
+        if host != "localhost" and not _may_reach(addresses, private):
+            raise PrivateAddressError("the name stands for an address that is not public")
 
 
 def _refusal(response: aiohttp.ClientResponse) -> str | None:
@@ -182,38 +185,10 @@ def _refuse_constant(_: str) -> None:
     raise ValueError("NaN and Infinity are no JSON")
 
 
-class _PublicResolver(AbstractResolver):
-    """Finds addresses of names, and holds back those that are not public."""
-
-    def __init__(self, private_addresses: bool) -> None:
-        self._private_addresses = private_addresses
-        self._resolver = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """The addresses to connect to.
-
-        Raises:
-            PrivateAddressError: one of them is not public.
-        """
-        found = await self._resolver.resolve(host, port, family)
-        if host != "localhost" and not _may_reach(
-            (result["host"] for result in found), self._private_addresses
-        ):
-            raise PrivateAddressError("the name stands for an address that is not public")
-        return found
-
-    async def close(self) -> None:
-        """Nothing is held open."""
-        await self._resolver.close()
-
-
 def _may_reach(addresses: Iterable[str], private: bool) -> bool:
     """Whether all of these addresses may be connected to."""
     for text in addresses:
-        address = ipaddress.ip_address(text.partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
-        if address.is_link_local or not (address.is_global or private):
+        address = address_of(text)
+        if address is None or address.is_link_local or not (address.is_global or private):
             return False
     return True

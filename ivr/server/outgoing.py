@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from ivr.errors import ConfigError, IvrError
+from ivr.guarded import address_of, guarded_session
 
 _MAX_REDIRECTS: Final = 3
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -36,7 +35,6 @@ _CONNECT_S: Final = 5.0
 # Networks that carry the addresses of another family within them.
 _WRAPPING: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")))
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -105,7 +103,7 @@ class AllowedHosts:
         host, port = (url.host or "").lower().rstrip("."), url.port
         if url.scheme not in ("http", "https") or not host or url.user or url.password:
             raise NotAllowedError("only plain http:// and https:// addresses are fetched")
-        literal = _address(host)
+        literal = address_of(host)
         if literal is not None:
             if not any(literal in network for network in self.networks):
                 raise NotAllowedError("the address's network is not allowed")
@@ -122,7 +120,7 @@ class AllowedHosts:
         Raises:
             NotAllowedError: it does.
         """
-        address = _address(text)
+        address = address_of(text)
         if address is None:
             raise NotAllowedError("the host's name stands for no address")
         if any(address in network for network in self.networks):
@@ -130,6 +128,15 @@ class AllowedHosts:
         wrapped = any(address in network for network in _WRAPPING)
         if wrapped or not address.is_global or address.is_multicast:
             raise NotAllowedError("the host's name stands for an address that is not public")
+
+    def check_found(self, _: str, addresses: Sequence[str]) -> None:
+        """Refuse a name by the addresses that it stands for.
+
+        Raises:
+            NotAllowedError: one of them hides.
+        """
+        for address in addresses:
+            self.check_address(address)
 
     @staticmethod
     def _parents(host: str) -> list[str]:
@@ -150,24 +157,6 @@ class Fetched:
     status: int
     content_type: str
     body: bytes = field(repr=False)
-
-
-class _CheckingResolver(AbstractResolver):
-    """Resolves names as the system does, and lets no address through that hides."""
-
-    def __init__(self, allowed: AllowedHosts, resolver: AbstractResolver) -> None:
-        self._allowed, self._resolver = allowed, resolver
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._resolver.resolve(host, port, family)
-        for one in found:
-            self._allowed.check_address(one["host"])
-        return found
-
-    async def close(self) -> None:
-        await self._resolver.close()
 
 
 class Outgoing:
@@ -250,14 +239,12 @@ class Outgoing:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = _CheckingResolver(self._allowed, self._resolver or ThreadedResolver())
-            connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
+            self._session = guarded_session(
+                self._allowed.check_found,
+                resolver=self._resolver,
                 headers={"Accept-Encoding": "identity", "User-Agent": "ivr"},
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S),
+                remember_names=False,
             )
         return self._session
 
@@ -274,15 +261,6 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Fetched:
         if len(body) > max_bytes:
             raise too_large
     return Fetched(response.status, response.content_type, bytes(body))
-
-
-def _address(text: str) -> Address | None:
-    try:
-        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
 
 
 def _not_allowed(error: BaseException | None) -> NotAllowedError | None:
