@@ -47,11 +47,6 @@ class CallRefused:
     code: int
 
 
-def calls_path(account_sid: str) -> str:
-    """Where calls are placed."""
-    return f"/2010-04-01/Accounts/{account_sid}/Calls.json"
-
-
 def place_form(
     to: str, caller_id: str, voice_url: str, status_url: str, ring_s: int
 ) -> list[tuple[str, str]]:

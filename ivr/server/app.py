@@ -40,11 +40,13 @@ from ivr.server.speech import PromptRenderer, Speech
 from ivr.server.tokens import CallTokens
 from ivr.server.tracing import Tracing
 from ivr.server.transfers import Transfers
+from ivr.server.twilio_account import TwilioAccount
 from ivr.server.voice import answer_after, answer_voice
 
 __all__ = ["PromptRenderer", "Recognizer", "create_app"]
 
 _MAX_BODY_BYTES: Final = 65_536  # a webhook's form has 1 kB
+_ACCOUNT: Final = web.AppKey("account", TwilioAccount)
 
 
 def create_app(
@@ -77,6 +79,7 @@ def create_app(
     keys = settings.records.keys
     keyring = Keyring.parse(keys.get_secret_value() if keys is not None else None)
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    account = app[_ACCOUNT] = TwilioAccount(settings.twilio)
     app[CONTEXT] = Context(
         settings=settings,
         call_settings=call_settings
@@ -93,7 +96,7 @@ def create_app(
         tracing=tracing or Tracing(settings.telemetry),
         tokens=CallTokens(settings.server.token_ttl_s, time.monotonic),
         lookups=Lookups(settings.lookups),
-        transfers=Transfers(settings.twilio),
+        transfers=Transfers(account),
         fittings=fittings or Fittings(),
     )
     set_up_problems(app)
@@ -101,7 +104,7 @@ def create_app(
     set_up_access(app, KeyStore(store.database), measured)
     app[UPLOADS] = Uploads(settings.api)
     set_up_decoder(app, settings.api.decoders)
-    app[PLACED], app[DIALLER] = PlacedStore(store.database), Dialler(settings)
+    app[PLACED], app[DIALLER] = PlacedStore(store.database), Dialler(settings, account)
     app[OUTGOING] = Outgoing(AllowedHosts.parse(settings.api.fetch_hosts))
     set_up_streams(app, settings.api.max_streams)
     app[READINESS] = Readiness(app[CONTEXT])
@@ -139,6 +142,5 @@ async def _stop(app: web.Application) -> AsyncIterator[None]:
 async def _stop_errands(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[CONTEXT].lookups.close()
-    await app[CONTEXT].transfers.close()
     await app[OUTGOING].close()
-    await app[DIALLER].close()
+    await app[_ACCOUNT].close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 from typing import Final
 
 import aiohttp
@@ -11,16 +9,10 @@ from yarl import URL
 
 from ivr.config import Settings
 from ivr.errors import IvrError, ProtocolError
-from ivr.providers.twilio_rest import (
-    CallPlaced,
-    CallRefused,
-    calls_path,
-    place_form,
-    read_answer,
-)
+from ivr.providers.twilio_rest import CallPlaced, CallRefused, place_form, read_answer
+from ivr.server.twilio_account import TwilioAccount
 
 _TIMEOUT_S: Final = 10.0
-_CONNECT_S: Final = 5.0
 _MAX_BYTES: Final = 65_536
 
 
@@ -36,14 +28,13 @@ class Dialler:
     """Places calls.
 
     Args:
-        settings: the account, and the address that the provider calls back.
-
-    State: a session, from the first call to `close`.
+        settings: who calls, and the address that the provider calls back.
+        account: of the provider; its owner closes it.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, account: TwilioAccount) -> None:
         self._settings = settings
-        self._session: aiohttp.ClientSession | None = None
+        self._account = account
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -78,39 +69,12 @@ class Dialler:
         voice_url = (home / "voice").with_query(named)
         status_url = (home / "voice" / "status").with_query({"placed": placed_id})
         form = place_form(to, twilio.from_number or "", str(voice_url), str(status_url), ring_s)
-        secret = twilio.auth_token.get_secret_value() if twilio.auth_token else ""
-        account = twilio.account_sid or ""
         try:
-            async with (
-                asyncio.timeout(_TIMEOUT_S),
-                self._opened().post(
-                    twilio.api_url.rstrip("/") + calls_path(account),
-                    data=form,
-                    headers={"Authorization": _basic(account, secret)},
-                    allow_redirects=False,
-                ) as response,
-            ):
+            async with self._account.post(
+                "Calls.json", form=form, timeout_s=_TIMEOUT_S
+            ) as response:
                 return read_answer(response.status, await response.content.read(_MAX_BYTES))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotAskedError(f"no connection ({type(error).__name__})") from None
         except (aiohttp.ClientError, OSError, TimeoutError, ProtocolError) as error:
             raise NoAnswerError(f"no answer that can be read ({type(error).__name__})") from None
-
-    async def close(self) -> None:
-        """Close the session."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
-            self._session = aiohttp.ClientSession(
-                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-            )
-        return self._session
-
-
-def _basic(user: str, secret: str) -> str:
-    """The header of RFC 7617."""
-    return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()

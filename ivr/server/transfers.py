@@ -12,16 +12,14 @@ Sources: Twilio, "Call resource: update a call", "TwiML <Dial>", "TwiML <Redirec
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections import OrderedDict
 from typing import Final
 from xml.sax.saxutils import escape
 
 import aiohttp
-from yarl import URL
 
-from ivr.config import TwilioSettings
 from ivr.flow.model import Flow, TransferStep
+from ivr.server.twilio_account import TwilioAccount
 
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>'
 HANG_UP: Final = f"{_HEAD}<Response><Hangup/></Response>"
@@ -36,21 +34,19 @@ class Transfers:
     """Hands calls on.
 
     Args:
-        settings: of the provider's account.
+        account: of the provider; its owner closes it.
 
-    State: numbers of calls whose stream is closed and whose provider has not asked yet; the
-        connection to the API, made when first needed.
+    State: numbers of calls whose stream is closed and whose provider has not asked yet.
     """
 
-    def __init__(self, settings: TwilioSettings) -> None:
-        self._settings = settings
+    def __init__(self, account: TwilioAccount) -> None:
+        self._account = account
         self._waiting: OrderedDict[str, str] = OrderedDict()
-        self._session: aiohttp.ClientSession | None = None
 
     def asks_after(self, flow: Flow) -> bool:
         """Whether the provider must ask what is next when the stream of such a call is closed."""
         transfers = any(isinstance(step, TransferStep) for step in flow.steps.values())
-        return transfers and not self._by_rest
+        return transfers and not self._account.known
 
     async def hand_on(self, call_id: str, number: str) -> str:
         """Have a call dial a number.
@@ -58,7 +54,7 @@ class Transfers:
         Returns:
             Why it does not, a stable name; empty where it does.
         """
-        if not self._by_rest:
+        if not self._account.known:
             self._waiting[call_id] = number
             while len(self._waiting) > _MOST_WAITING:
                 self._waiting.popitem(last=False)
@@ -76,33 +72,11 @@ class Transfers:
         number = self._waiting.pop(call_id, None)
         return HANG_UP if number is None else dial(number)
 
-    async def close(self) -> None:
-        """Let go of the connection."""
-        if self._session is not None:
-            await self._session.close()
-
-    @property
-    def _by_rest(self) -> bool:
-        return self._settings.account_sid is not None and self._settings.auth_token is not None
-
     async def _update(self, call_id: str, number: str) -> str:
-        account, token = self._settings.account_sid, self._settings.auth_token
-        if account is None or token is None:
-            return "not_configured"
-        base = URL(self._settings.api_url)
-        url = base / "2010-04-01" / "Accounts" / account / "Calls" / f"{call_id}.json"
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
         try:
-            async with (
-                asyncio.timeout(_TIMEOUT_S),
-                self._session.post(
-                    url,
-                    data={"Twiml": dial(number)},
-                    headers={"Authorization": _basic(account, token.get_secret_value())},
-                    allow_redirects=False,
-                ) as response,
-            ):
+            async with self._account.post(
+                "Calls", f"{call_id}.json", form=[("Twiml", dial(number))], timeout_s=_TIMEOUT_S
+            ) as response:
                 status = response.status
         except TimeoutError:
             return "timeout"
@@ -111,10 +85,6 @@ class Transfers:
         if status == _CALL_GONE:
             return "call_gone"
         return "" if 200 <= status < 300 else f"status_{status}"
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def dial(number: str) -> str:
