@@ -30,7 +30,6 @@ from ivr.server.flows import Flows
 from ivr.server.gauges import Gauges
 from ivr.server.health import READINESS, live, metrics, ready
 from ivr.server.limits import Limits, set_up_limits
-from ivr.server.media import serve_media
 from ivr.server.metrics import Metrics
 from ivr.server.outgoing import AllowedHosts, Outgoing
 from ivr.server.problems import set_up_problems
@@ -41,6 +40,7 @@ from ivr.server.tokens import CallTokens
 from ivr.server.tracing import Tracing
 from ivr.server.transfers import Transfers
 from ivr.server.twilio_account import TwilioAccount
+from ivr.server.upgrade import serve_media
 from ivr.server.voice import answer_after, answer_voice
 
 __all__ = ["PromptRenderer", "Recognizer", "create_app"]

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from ivr.server.console import current_session, foreign_page, read_object, reply, require
 from ivr.server.context import CONTEXT
-from ivr.server.media import pump_media
 from ivr.server.problems import Problem
 from ivr.server.session import Session, is_own_page
+from ivr.server.upgrade import pump_media
 
 MEDIA_PATH = "/console/media"
 

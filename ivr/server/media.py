@@ -44,14 +44,13 @@ from ivr.flow.machine import Prompt
 from ivr.providers.events import Event, MediaReceived, StreamConnected, StreamStarted, StreamStopped
 from ivr.providers.twilio import TwilioServer
 from ivr.server.admission import admit
-from ivr.server.context import CONTEXT, Context
-from ivr.server.endings import CLOSE_TIMEOUT_S, Ending, Refusals, close, of_error
+from ivr.server.context import Context
+from ivr.server.endings import Ending, Refusals, close, of_error
 from ivr.server.errands import Errands, Tell
 from ivr.server.journal import Journal
 from ivr.server.observer import Observer
 from ivr.server.outbox import Outbox
 from ivr.server.pace import Errand
-from ivr.server.signature import is_signed
 from ivr.server.witnesses import Witnesses
 
 _log = structlog.get_logger(__name__)
@@ -59,37 +58,6 @@ _log = structlog.get_logger(__name__)
 _TICK_S: Final = 1.0  # of the watchdog; its deadlines are seconds
 _FAIR_SHARE: Final = 8  # messages read in a row before the other calls get their turn
 _PIECE_BYTES: Final = 800  # 100 ms of audio: about 1 ms of work while the caller speaks
-
-
-async def serve_media(request: web.Request) -> web.StreamResponse:
-    """Handle ``GET /media``: the provider's WebSocket, from upgrade to close."""
-    context = request.app[CONTEXT]
-    if not is_signed(request, context.settings, websocket=True):
-        context.metrics.add("refusals", "bad_signature")
-        _log.warning("upgrade_refused", reason="bad_signature")
-        return web.Response(status=403, text="bad_signature")
-    return await pump_media(request, context)
-
-
-async def pump_media(request: web.Request, context: Context) -> web.StreamResponse:
-    """Take a media socket whose caller is known to be one, from upgrade to close."""
-    refusal = context.stream_refusal()
-    if refusal is not None:
-        context.metrics.add("refusals", refusal)
-        return web.Response(status=503, text=refusal, headers={"Retry-After": "5"})
-    socket = web.WebSocketResponse(
-        timeout=CLOSE_TIMEOUT_S,
-        max_msg_size=context.settings.server.max_message_bytes,
-        compress=False,  # audio does not compress, and a bomb must not unpack
-    )
-    await socket.prepare(request)
-    stream = MediaStream(context, socket, request.transport)
-    context.add(stream)
-    try:
-        await stream.run()
-    finally:
-        context.remove(stream)
-    return socket
 
 
 class MediaStream:
