@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import sqlite3
@@ -161,8 +162,10 @@ def test_commands(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> N
     assert "secret" not in out
     assert text.split("_", 2)[2] not in out
     assert run("list")[0] == 0
-    hashes = sqlite3.connect(tmp_path / "calls.db").execute("SELECT secret_hash FROM api_keys")
-    assert all(re.fullmatch("[0-9a-f]{64}", row[0]) for row in hashes.fetchall())
+    with contextlib.closing(sqlite3.connect(tmp_path / "calls.db")) as file:
+        hashes = file.execute("SELECT secret_hash FROM api_keys").fetchall()
+    assert hashes
+    assert all(re.fullmatch("[0-9a-f]{64}", row[0]) for row in hashes)
 
 
 @pytest.mark.parametrize(
