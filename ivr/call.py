@@ -26,8 +26,6 @@ utterance in progress and follows it in the answer; keys that come too early wai
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,10 +36,9 @@ from ivr.actions import (
     Hangup,
     LookUp,
     Recognize,
-    StartMessage,
-    StopMessage,
     TurnRecord,
 )
+from ivr.aside import Aside
 from ivr.audio.g711 import mulaw_decode
 from ivr.collection import SAMPLES_PER_MS, Collection, samples_of, shown
 from ivr.ear import Ear
@@ -51,7 +48,6 @@ from ivr.errors import StateError
 from ivr.flow.machine import Collect, Dialogue, End, Prompt, Turn
 from ivr.flow.request import Answer
 from ivr.flow.schema import Flow
-from ivr.message import Taking
 from ivr.playout import Playout
 from ivr.providers import events as wire
 from ivr.question import accepted_by
@@ -63,8 +59,6 @@ from ivr.recognition import (
     Recognition,
 )
 from ivr.typeahead import BURST_S, Key, TypeAhead
-
-_KEEPING_S: Final = 10.0  # for the shell to put a message away
 
 
 class Call:
@@ -95,10 +89,7 @@ class Call:
         self._playout = Playout(samples_of(self.settings.mark_timeout_s))
         self._type_ahead = TypeAhead(samples_of(BURST_S))
         self._questions = 0
-        self._errand: Errand | None = None
-        self._errands = 0
-        self._taking: Taking | None = None
-        self._messages = 0
+        self._aside = Aside(self._ear, self._playout, self.turns)
         self._started = False
         self.ended = False
 
@@ -116,11 +107,7 @@ class Call:
     def state(self) -> str:
         """Where in the picture above the call is; or what it does where nothing is asked."""
         if self._collection is None:
-            if self._taking is not None:
-                return "recording"
-            if self._errand is not None:
-                return "looking-up" if isinstance(self._errand.action, LookUp) else "transferring"
-            return "leaving"
+            return self._aside.state
         if self._collection.listens and self._ear.in_speech:
             return "pausing" if self._collection.paused else "speaking"
         return "prompting" if self._collection.prompting else "waiting"
@@ -129,7 +116,8 @@ class Call:
     def private(self) -> bool:
         """Whether a sensitive answer is being given, of which nothing may be recorded."""
         if self._collection is None:  # its last words may come while something is looked up
-            return self._errand is not None and bool(self.turns) and self.turns[-1].sensitive
+            looking = self._aside.errand is not None
+            return looking and bool(self.turns) and self.turns[-1].sensitive
         return self._collection.collect.sensitive
 
     # -- what happened ------------------------------------------------------------------------
@@ -217,7 +205,7 @@ class Call:
             lookup_id: as in the `LookUp` action.
             answer: found, missing or failed.
         """
-        if not self._return(lookup_id, str(answer)):
+        if self.ended or not self._aside.returned(lookup_id, str(answer), self._clock):
             return []
         return self._perform(self._dialogue.looked_up(answer))
 
@@ -228,7 +216,8 @@ class Call:
             transfer_id: as in the `Transfer` action.
             failure: why not, a stable name; empty where it was done.
         """
-        if not self._return(transfer_id, f"failed: {failure}" if failure else "transferred"):
+        result = f"failed: {failure}" if failure else "transferred"
+        if self.ended or not self._aside.returned(transfer_id, result, self._clock):
             return []
         return self._perform(self._dialogue.transferred(not failure))
 
@@ -239,12 +228,8 @@ class Call:
             message_id: as in the `StopMessage` action.
             recording_id: None where nothing was said, or it could not be kept.
         """
-        taking = self._taking
-        if self.ended or taking is None or taking.number != message_id:
+        if self.ended or not self._aside.kept(message_id, recording_id, self._clock):
             return []
-        self._taking = None
-        lost = "not kept" if taking.spoke else "nothing said"
-        self.turns.append(taking.record("kept" if recording_id else lost, self.clock_ms))
         return self._perform(self._dialogue.message_taken(recording_id))
 
     def tick(self, stalled_s: float) -> list[Action]:
@@ -348,12 +333,8 @@ class Call:
         plays, mark = self._playout.play(turn.prompts, self._clock)
         if turn.end is not None:
             return [*plays, *self._finish(turn.end, turn.prompts, mark)]
-        if turn.message is not None:
-            self._messages += 1
-            self._taking = Taking(self._messages, turn.message, turn.prompts, mark)
-            return list(plays)
         if turn.collect is None:
-            return [*plays, *self._send_out(turn, mark)]
+            return [*plays, *self._aside.begin(turn, mark, self._clock)]
         self._questions += 1
         grammar = accepted_by(turn.collect)
         collection = Collection(turn.collect, grammar, turn.prompts, mark, self._questions)
@@ -362,31 +343,6 @@ class Call:
         if mark is None:
             self._start_waiting(collection)
         return [*plays, *self._take_typed_ahead()]
-
-    def _send_out(self, turn: Turn, mark: str | None) -> list[Action]:
-        """Has something done elsewhere. Keys wait meanwhile; speech answers nothing: none asked."""
-        self._errands += 1
-        self._errand = Errand.of(turn, self._errands, mark)
-        return [] if self._errand.after else [self._errand.begin(self._clock)]
-
-    def _return(self, number: int, result: str) -> bool:
-        """Whether what was waited for is what came back; it is in the record then."""
-        errand = self._errand
-        if self.ended or errand is None or errand.number != number:
-            return False
-        self._errand = None
-        self.turns.append(errand.record(result, self.clock_ms))
-        return True
-
-    def _start_message(self, taking: Taking) -> list[Action]:
-        self._playout.over()
-        self._ear.close()  # what was said over the tone
-        taking.begin(self._clock)
-        return [StartMessage(taking.number)]
-
-    def _stop_message(self, taking: Taking) -> list[Action]:
-        taking.deadline = self._clock + samples_of(_KEEPING_S)
-        return [StopMessage(taking.number, taking.spoke)]
 
     def _finish(self, end: End, prompts: tuple[Prompt, ...], mark: str | None) -> list[Action]:
         self.outcome, self.variables = end.outcome, dict(end.variables)
@@ -400,10 +356,8 @@ class Call:
         if name == self._playout.goodbye:
             return self._hang_up(self.outcome)
         self._playout.played(name)
-        if self._errand is not None and name == self._errand.after:
-            return [self._errand.begin(self._clock)]
-        if self._taking is not None and name == self._taking.last_mark:
-            return self._start_message(self._taking)
+        if self._aside.busy:
+            return self._aside.mark_played(name, self._clock)
         collection = self._collection
         if collection is not None and name == collection.last_mark and not collection.barged_in:
             collection.prompt_end_ms = self.clock_ms
@@ -440,9 +394,10 @@ class Call:
         # During a lookup keys are for the question after it, as ahead of it as they were pressed.
         key = self._type_ahead.press(digit, self._questions, self._clock)
         if (collection := self._collection) is None:
-            if self._taking is not None and self._taking.listens:
-                return self._stop_message(self._taking)
-            if self._errand is not None:
+            taking = self._aside.taking
+            if taking is not None and taking.listens:
+                return self._aside.stop_message(taking, self._clock)
+            if self._aside.errand is not None:
                 self._type_ahead.keep(key)
             return []
         if digit == collection.collect.term_char:
@@ -496,10 +451,8 @@ class Call:
         collection = self._collection
         if self._playout.is_lost(self._clock):
             return self._prompts_over()
-        if self._taking is not None:
-            return self._time_message(self._taking)
-        if self._errand is not None and self._errand.is_late(self._clock):
-            return self._give_up_on(self._errand)
+        if self._aside.busy:
+            return self._time_aside()
         if collection is None or (collection.collect.speech and self._ear.in_speech):
             return []
         if collection.silent_too_long(self._clock):
@@ -511,20 +464,22 @@ class Call:
         """The last mark should have come: what it would have told is taken as told."""
         if self._playout.goodbye is not None:
             return self._hang_up(self.outcome)
-        if self._taking is not None:
-            return self._start_message(self._taking)
-        if self._errand is not None and self._errand.after is not None:
-            return [self._errand.begin(self._clock)]
+        if self._aside.busy:
+            return self._aside.prompts_over(self._clock)
         if (collection := self._collection) is None:
             return []
         self._start_waiting(collection)
         return self._take_typed_ahead()
 
-    def _time_message(self, taking: Taking) -> list[Action]:
-        if taking.hear(self._clock, in_speech=self._ear.in_speech):
-            return self._stop_message(taking)
-        if taking.deadline is not None and self._clock >= taking.deadline:
+    def _time_aside(self) -> list[Action]:
+        """What is late has failed, and a message ends."""
+        if actions := self._aside.hear(self._clock):
+            return actions
+        taking, errand = self._aside.taking, self._aside.errand
+        if taking is not None and taking.deadline is not None and self._clock >= taking.deadline:
             return self.message_taken(taking.number, None)
+        if errand is not None and errand.is_late(self._clock):
+            return self._give_up_on(errand)
         return []
 
     def _decide(self, collected: Collected) -> list[Action]:
@@ -538,7 +493,7 @@ class Call:
         return self._perform(self._dialogue.collected(collected))
 
     def _caller_left(self) -> list[Action]:
-        self._abandon()
+        self._aside.abandon(self._clock)
         if self._collection is not None:
             self._decide(self._collection.unanswered(CompletionCause.HANGUP))
         if self._playout.goodbye is None:
@@ -552,17 +507,9 @@ class Call:
             return self.looked_up(errand.number, Answer.failed("no_answer"))
         return self.transferred(errand.number, "no_answer")
 
-    def _abandon(self) -> None:
-        """Nobody waits for what is being looked up any more."""
-        if self._errand is not None:
-            self._return(self._errand.number, "failed: hangup")
-        if self._taking is not None:
-            self.turns.append(self._taking.record("hangup", self.clock_ms))
-            self._taking = None
-
     def _hang_up(self, reason: str) -> list[Action]:
-        over = self._collection is None and self._errand is None and self._taking is None
-        self._abandon()
+        over = self._collection is None and not self._aside.busy
+        self._aside.abandon(self._clock)
         if self._collection is not None:
             collected = Collected(CompletionCause.ERROR)
             self.turns.append(self._collection.record(collected, self._clock))

@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "playout": {"actions", "flow"},
     "errand": {"actions", "collection", "flow", "errors"},
     "message": {"actions", "collection", "flow"},
+    "aside": {"actions", "collection", "ear", "errand", "flow", "message", "playout"},
     "rhythm": set(),
     "patience": {"recognition", "rhythm"},
     "echo": {"flow", "grammar", "recognition"},
@@ -53,8 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "ear": {"audio", "endpointing"},
     "call": {
-        *("actions", "audio", "collection", "ear", "endpointing", "errand", "grammar", "flow"),
-        "message",
+        *("actions", "aside", "audio", "collection", "ear", "endpointing", "errand", "flow"),
+        "grammar",
         *("playout", "providers", "question", "recognition", "typeahead", "errors"),
     },
     # What a capture of a call holds: the server writes it, a replay reads it.
@@ -117,6 +118,7 @@ CORE = {
     *("audio", "endpointing", "grammar", "flow", "providers"),
     *("actions", "call", "collection", "playout", "slot", "strings", "typeahead", "recognition"),
     *(
+        "aside",
         "ear",
         "echo",
         "errand",
