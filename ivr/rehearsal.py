@@ -154,11 +154,11 @@ def answer_of(lookup: Lookup, line: str) -> Answer:
         if not equals or path is None:
             known = "; ".join(f"{result}=..." for result in lookup.results)
             raise ValueError(f"write {known or 'nothing'}, {NOTHING_FOUND} or {NO_ANSWER}")
-        data = _placed(data, path, value.strip())
+        data = placed(data, path, value.strip())
     return Answer.found(data)
 
 
-def _placed(data: Any, path: str, value: str) -> Any:
+def placed(data: Any, path: str, value: str) -> Any:
     """Data with a value at a path; places in lists are keys, which are found likewise."""
     if path == ".":
         return value

@@ -11,10 +11,11 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from ivr.actions import CallSettings
+from ivr.actions import CallSettings, LookUp
 from ivr.asr.pool import PoolState
 from ivr.asr.queue import Urgency
 from ivr.config import Settings
+from ivr.flow.request import Answer
 from ivr.lookups.service import Lookups
 from ivr.recognition import Recognition
 from ivr.records.store import CallStore
@@ -72,6 +73,19 @@ class LiveStream(Protocol):
         """End the stream politely, because the server stops."""
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a lookup comes to without anybody being asked.
+
+    Attributes:
+        answer: of it.
+        took_ms: what it counts as having taken; ``None`` as usual (`ivr.server.pace`).
+    """
+
+    answer: Answer
+    took_ms: int | None = None
+
+
 @dataclass(frozen=True)
 class Fittings:
     """What a server can be given in place of the usual, to listen to it or to test it.
@@ -80,11 +94,13 @@ class Fittings:
         make_pace: whose time each stream keeps.
         make_tap: who listens to each stream.
         recognizer_of: the recogniser of a call, where calls differ in it.
+        known: what a call's lookup comes to, where nobody is to be asked.
     """
 
     make_pace: Callable[[], Pace] = WallPace
     make_tap: Callable[[], Tap] = NoTap
     recognizer_of: Callable[[str | None], Recognizer] | None = None
+    known: Callable[[str, LookUp], Known | None] = lambda _call_id, _lookup: None
 
 
 @dataclass(eq=False)

@@ -319,7 +319,7 @@ class MediaStream:
                 task = self._run(errands.recognize(action))
                 self._provisional = task if action.provisional else None
             case LookUp():
-                self._run(errands.look_up(action))
+                self._run(*errands.look_up(action))
             case Transfer():
                 self._handing_on = self._run(errands.hand_on(action), 0)
             case StopMessage():

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ivr.simulate.exchange import Check, Exchange, Verdict
 from ivr.simulate.script import Expect, ExpectedTurn
+from ivr.simulate.script_lookups import RESULTS, ExpectedLookup
 
 _PLAIN = ("step", "cause", "mode", "value", "words", "barged_in")  # compared as they are
 _SECRET = frozenset({"value", "words"})
@@ -26,6 +27,7 @@ def compare(verdict: Verdict, expect: Expect) -> list[Check]:
         *_texts(verdict, expect),
         *_limits(verdict, asked, expect),
         *_turns(asked, expect.turns),
+        *_lookups(verdict.exchanges, expect.lookups),
     ]
 
 
@@ -132,3 +134,20 @@ def _turn(number: int, exchange: Exchange, wanted: ExpectedTurn) -> Iterator[Che
         met = sure is not None and sure >= least
         yield _check(f"{turn} confidence at least {least:g}", problem, met=met)
     yield from _times(number, exchange, wanted.max_decision_ms, wanted.max_response_ms)
+
+
+def _lookups(
+    exchanges: Sequence[Exchange], expected: Sequence[ExpectedLookup] | None
+) -> Iterator[Check]:
+    if expected is None:
+        return
+    ends = [(each.step, (each.result or "").partition(":")[0]) for each in exchanges]
+    made = [(step, result) for step, result in ends if result in RESULTS]
+    said = ", ".join(f"{step} {result}" for step, result in made) or "none"
+    problem = f"{len(made)} lookups ({said}), expected {len(expected)}"
+    yield _check(f"{len(expected)} lookups", problem, met=len(made) == len(expected))
+    for number, ((step, result), wanted) in enumerate(zip(made, expected, strict=False), start=1):
+        text = f"{wanted.step} {wanted.result or ''}".strip()
+        problem = f"lookup {number} is {step} {result}, expected {text}"
+        met = wanted.step == step and wanted.result in (None, result)
+        yield _check(f"lookup {number}: {text}", problem, met=met)

@@ -26,6 +26,7 @@ from ivr.simulate.script import (
     Noise,
     Script,
 )
+from ivr.simulate.script_lookups import RESULTS, StubbedLookup
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NULL: Final = {"type": "null"}
@@ -60,11 +61,48 @@ def script_schema() -> dict[str, Any]:
             "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
             "description": expect[key].get("description", ""),
         }
+    result = {"enum": list(RESULTS)}
+    expect["lookups"] = {
+        "type": "array",
+        "items": {"anyOf": [_TEXT, {"type": "object", "additionalProperties": result}]},
+        "description": expect["lookups"].get("description", ""),
+    }
+    definitions["LookupAnswer"] = _answer(definitions)
+    answer = {"$ref": "#/$defs/LookupAnswer"}
+    schema["properties"]["lookups"] = {
+        "type": "object",
+        "additionalProperties": {
+            "anyOf": [answer, {"type": "array", "minItems": 1, "items": answer}]
+        },
+        "description": schema["properties"]["lookups"].get("description", ""),
+    }
     definitions["Step"] = _step(definitions)
-    used = ("CallerVoice", "Noise", "NoiseKind", "LineQuality", "Expect", "Turn", "Step")
+    used = (
+        "CallerVoice",
+        "Noise",
+        "NoiseKind",
+        "LineQuality",
+        "Expect",
+        "Turn",
+        "Step",
+        "LookupAnswer",
+    )
     kept = {name: definitions[name] for name in (*used, "CompletionCause", "InputMode")}
     tidy: dict[str, Any] = _tidy({**schema, "$defs": kept})
     return {"$schema": _DIALECT, **tidy, "title": "Simulated call"}
+
+
+def _answer(definitions: dict[str, Any]) -> dict[str, Any]:
+    """Every answer of a lookup: its result, alone or with options."""
+    model = definitions[StubbedLookup.__name__]
+    _describe(model, StubbedLookup)
+    after, values = model["properties"]["after_s"], model["properties"]["values"]
+    nothing = {"enum": ["", None]}
+    kinds: list[dict[str, Any]] = [{"enum": list(RESULTS)}]
+    for result in RESULTS:
+        inside = values if result == "found" else nothing
+        kinds.append(_object({result: inside, "after_s": after}, [result]))
+    return {"anyOf": kinds, "description": model["description"]}
 
 
 def _step(definitions: dict[str, Any]) -> dict[str, Any]:

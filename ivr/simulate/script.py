@@ -47,6 +47,7 @@ from pydantic import (
 
 from ivr.errors import ConfigError
 from ivr.recognition import CompletionCause, InputMode
+from ivr.simulate.script_lookups import ExpectedLookup, StubbedLookup
 
 Seconds = Annotated[float, Field(ge=0.0, le=600.0, allow_inf_nan=False)]
 LevelDbfs = Annotated[float, Field(ge=-90.0, le=-3.0, allow_inf_nan=False)]
@@ -294,6 +295,7 @@ class Expect(_Strict):
         outcome: the call record's outcome.
         variables: these flow variables have these values; others may exist.
         turns: the call's turns, all of them, in order.
+        lookups: the call's lookups, all of them, in order.
         says: what the agent says, in this order, other things between; capitals do not matter.
         never_says: what it does not say.
         ended_by: who ends the call, ``caller`` or ``agent``.
@@ -305,6 +307,7 @@ class Expect(_Strict):
     outcome: str | None = None
     variables: dict[str, str] = Field(default_factory=dict)
     turns: tuple[ExpectedTurn, ...] | None = None
+    lookups: tuple[ExpectedLookup, ...] | None = None
     says: tuple[Pattern, ...] = ()
     never_says: tuple[Pattern, ...] = ()
     ended_by: Literal["caller", "agent"] | None = None
@@ -325,6 +328,7 @@ class Script(_Strict):
             default, and tests the one flow beside the script.
         caller: how the caller sounds.
         line: what the network makes of it.
+        lookups: what the flow's lookups answer, by step, time after time; for `ivr test`.
         steps: what the caller does.
         expect: what should come of it.
         patience_s: how long the caller listens after the last step before it gives up.
@@ -336,6 +340,7 @@ class Script(_Strict):
     flow: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$|\.ya?ml$")] | None = None
     caller: CallerVoice = CallerVoice()
     line: LineQuality = LineQuality()
+    lookups: dict[str, tuple[StubbedLookup, ...]] = Field(default_factory=dict)
     steps: tuple[Step, ...]
     expect: Expect = Expect()
     patience_s: Seconds = 30.0

@@ -33,6 +33,7 @@ from ivr.simulate.script import (
     WaitPrompt,
     Wav,
 )
+from ivr.simulate.script_lookups import RESULTS, ExpectedLookup, StubbedLookup
 from ivr.simulate.script_yaml import Document, Place, Value, read_document
 
 _BARE: Final[dict[str, type[WaitPrompt | HangUp | DropLine]]] = {
@@ -69,14 +70,66 @@ def load_script(path: Path) -> Script:
     if not isinstance(steps, list) or not steps:
         raise document.error(("steps",) if "steps" in top else (), "steps must be a list of steps")
     fields: dict[str, object] = {**top, "name": path.name.split(".")[0], "directory": path.parent}
-    fields["expect"] = _expand(top.get("expect", {}))
+    fields["expect"] = _expand(top.get("expect", {}), document)
+    fields["lookups"] = _read_lookups(top.get("lookups", {}), document)
     fields["steps"] = tuple(
         _read_step(step, ("steps", index), document) for index, step in enumerate(steps)
     )
     return _validate(Script, fields, (), document)
 
 
-def _expand(expect: Value) -> object:
+def _read_lookups(value: Value, document: Document) -> dict[str, tuple[StubbedLookup, ...]]:
+    """What lookups answer: one answer a step, or a list of them."""
+    if not isinstance(value, dict):
+        raise document.error(("lookups",), f"write STEP: and one of {', '.join(RESULTS)}")
+    lookups = {}
+    for step, given in value.items():
+        place: Place = ("lookups", step)
+        if isinstance(given, list) and given:
+            answers = [_read_answer(one, (*place, n), document) for n, one in enumerate(given)]
+        else:
+            answers = [_read_answer(given, place, document)]
+        lookups[step] = tuple(answers)
+    return lookups
+
+
+def _read_answer(value: Value, place: Place, document: Document) -> StubbedLookup:
+    """``missing``, ``{failed: , after_s: 2}``, ``{found: {name: value}}``."""
+    if isinstance(value, str):
+        value = {value: ""}
+    if not isinstance(value, dict):
+        raise document.error(place, f"an answer is one of {', '.join(RESULTS)}")
+    _refuse_unknown(value, {*RESULTS, "after_s"}, place, document)
+    results = [key for key in value if key in RESULTS]
+    if len(results) != 1:
+        raise document.error(place, f"an answer is one of {', '.join(RESULTS)}, and only one")
+    result = results[0]
+    values = value[result] or {}
+    if not isinstance(values, dict) or (values and result != "found"):
+        cure = "write found: {NAME: VALUE}" if result == "found" else f"write {result} alone"
+        raise document.error((*place, result), f"takes no such value; {cure}")
+    for name, text in values.items():
+        if not isinstance(text, str):
+            raise document.error((*place, result, name), "must be text, not a list or a mapping")
+    fields = {"result": result, "values": values}
+    if "after_s" in value:
+        fields["after_s"] = value["after_s"]
+    return _validate(StubbedLookup, fields, place, document)
+
+
+def _read_expected_lookup(value: Value, place: Place, document: Document) -> ExpectedLookup:
+    """``STEP`` or ``{STEP: found}``."""
+    if isinstance(value, str):
+        return ExpectedLookup(step=value)
+    if not isinstance(value, dict) or len(value) != 1:
+        raise document.error(place, "write STEP, or {STEP: RESULT}")
+    ((step, result),) = value.items()
+    if result not in RESULTS:
+        raise document.error((*place, step), f"a result is one of {', '.join(RESULTS)}")
+    return _validate(ExpectedLookup, {"step": step, "result": result}, place, document)
+
+
+def _expand(expect: Value, document: Document) -> object:
     """A turn may be written as its cause alone, and one text for a list of texts."""
     if not isinstance(expect, dict):
         return expect
@@ -87,6 +140,12 @@ def _expand(expect: Value) -> object:
     turns = expect.get("turns")
     if isinstance(turns, list):
         expanded["turns"] = [{"cause": turn} if isinstance(turn, str) else turn for turn in turns]
+    lookups = expect.get("lookups")
+    if isinstance(lookups, list):
+        expanded["lookups"] = [
+            _read_expected_lookup(lookup, ("expect", "lookups", n), document)
+            for n, lookup in enumerate(lookups)
+        ]
     return expanded
 
 

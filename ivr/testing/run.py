@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,6 +28,7 @@ from ivr.simulate.webhook import Server
 from ivr.testing.cases import Case
 from ivr.testing.listening import Ears, check_words
 from ivr.testing.server import StartableRecognizer, flows_of, running, settings_of_test
+from ivr.testing.stubs import Stubs, bank, check_lookups, needs_bank, with_bank
 
 HEARING_MS: Final = 100
 """What a recognition counts as having taken: about what the shipped model takes for a number."""
@@ -92,18 +93,29 @@ class CallTest:
     ) -> None:
         for case in cases:
             check_words(case.script)
+            check_lookups(case.file, case.script, case.flow)
         self._flows, self._names = flows_of(cases)
-        self._settings = settings_of_test(settings, plan.jobs)
+        self._with_bank = needs_bank(cases, settings)
+        served = with_bank(settings) if self._with_bank else settings
+        self._settings = settings_of_test(served, plan.jobs)
         self._prompts, self._voice, self._plan = prompts, voice, plan
         self._recognizer = recognizer
         self._lines = Lines(plan.hearing_ms)
         self._ears = Ears(recognizer)
+        self._stubs = Stubs()
         self._places = asyncio.Semaphore(plan.jobs)
 
-    def serving(self) -> AbstractAsyncContextManager[Server]:
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Server]:
         """The server, ready for calls; see `running`."""
-        fittings = Fittings(self._lines.make, self._ears.make_tap, self._ears.recognizer_of)
-        return running(self._settings, self._flows, self._recognizer, self._prompts, fittings)
+        ears = self._ears
+        fittings = Fittings(self._lines.make, ears.make_tap, ears.recognizer_of, self._stubs.known)
+        async with AsyncExitStack() as stack:
+            if self._with_bank:
+                await stack.enter_async_context(bank())
+            yield await stack.enter_async_context(
+                running(self._settings, self._flows, self._recognizer, self._prompts, fittings)
+            )
 
     async def place(self, case: Case, server: Server) -> Tested:
         """Place one call, once there is a place for it, and judge it.
@@ -115,6 +127,7 @@ class CallTest:
             began_s = time.monotonic()
             sounds = await asyncio.to_thread(render_sounds, case.script, self._voice)
             call_id = new_call_id()
+            self._stubs.begin(call_id, case)
             try:
                 result = await place_call(
                     case.script,
@@ -126,6 +139,7 @@ class CallTest:
                 )
             finally:
                 self._lines.forget(call_id)
+                self._stubs.forget(call_id)
                 self._ears.phones.pop(call_id, None)
             notes = self._ears.notes.pop(call_id, None)
             if notes is not None:
