@@ -111,7 +111,7 @@ def _read_answer(value: Value, place: Place, document: Document) -> StubbedLooku
     for name, text in values.items():
         if not isinstance(text, str):
             raise document.error((*place, result, name), "must be text, not a list or a mapping")
-    fields = {"result": result, "values": values}
+    fields: dict[str, object] = {"result": result, "values": values}
     if "after_s" in value:
         fields["after_s"] = value["after_s"]
     return _validate(StubbedLookup, fields, place, document)
