@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.cli.reference import commands, fill, tables
+from ivr.cli.reference import KIND, commands, fill
+from ivr.tables import names
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 
@@ -19,7 +20,7 @@ def test_tables_are_current() -> None:
 
 def test_every_command_has_a_table() -> None:
     """Once, also those that take no option."""
-    assert sorted(tables(PAGE.read_text(encoding="utf-8"))) == sorted(commands())
+    assert sorted(names(PAGE.read_text(encoding="utf-8"), KIND)) == sorted(commands())
 
 
 def test_command_that_is_gone_is_told() -> None:

@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio": {"errors"},
     "endpointing": {"errors"},
     "providers": {"errors"},
-    "config": {"errors"},
+    "tables": set(),
+    "config": {"errors", "tables"},
     "grammar": {"recognition", "errors"},
     "flow": {"grammar", "recognition", "errors"},
     # At the edge: it renders speech to samples, and the core never imports it.
@@ -155,7 +156,7 @@ ROOMS_WITHOUT_TRAINING = {
         "hearing",
         "transcribe",
     ),
-    *("capture", "guarded", "model_info", "replay", "testing", "worker"),
+    *("capture", "guarded", "model_info", "replay", "tables", "testing", "worker"),
 }
 
 

@@ -2,23 +2,22 @@
 
     python -m ivr.cli.reference docs/reference/cli.md
 
-A table stands between ``<!-- options: ivr serve -->`` and ``<!-- end -->``; what is around them is
-written by people and left alone.
+A table stands after ``<!-- options: ivr serve -->`` (`ivr.tables`).
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 import typer
 
+from ivr import tables
 from ivr.cli import app
 
-_BLOCK = re.compile(r"(<!-- options: (?P<name>[a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+KIND: Final = "options"
 _VALUES = {Path: "PATH", int: "NUMBER", float: "NUMBER", str: "TEXT"}
 _UNSAID = {"help", "install_completion", "show_completion", "version"}
 
@@ -44,12 +43,7 @@ def fill(text: str) -> str:
         KeyError: a table is of a command that there is not.
     """
     known = commands()
-    return _BLOCK.sub(lambda found: found[1] + _table(known[found["name"]]) + found[3], text)
-
-
-def tables(text: str) -> list[str]:
-    """The commands whose tables are in a page."""
-    return [found["name"] for found in _BLOCK.finditer(text)]
+    return tables.fill(text, KIND, lambda name: _table(known[name]))
 
 
 def _table(command: Any) -> str:

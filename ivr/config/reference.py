@@ -2,13 +2,12 @@
 
     python -m ivr.config.reference docs/reference/configuration.md
 
-A table stands between ``<!-- keys: server -->`` and ``<!-- end -->``; the keys outside the sections
-are ``<!-- keys: top -->``. What is around the tables is written by people and left alone.
+A table stands after ``<!-- keys: server -->`` (`ivr.tables`); that of the keys outside the sections
+after ``<!-- keys: top -->``.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +18,11 @@ import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from ivr import tables
 from ivr.config.settings import Settings
 
+KIND: Final = "keys"
 TOP: Final = "top"
-_BLOCK: Final = re.compile(r"(<!-- keys: (?P<name>[a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _BOUNDS: Final = {"ge": "from {}", "gt": "over {}", "le": "to {}", "lt": "under {}"}
 
 
@@ -45,12 +45,7 @@ def fill(text: str) -> str:
         KeyError: a table is of a section that there is not.
     """
     known = sections()
-    return _BLOCK.sub(lambda found: found[1] + _table(known[found["name"]]) + found[3], text)
-
-
-def tables(text: str) -> list[str]:
-    """The sections whose tables are in a page."""
-    return [found["name"] for found in _BLOCK.finditer(text)]
+    return tables.fill(text, KIND, lambda name: _table(known[name]))
 
 
 def _table(keys: dict[str, FieldInfo]) -> str:

@@ -33,6 +33,7 @@ from ivr.flow.request import Answer
 from ivr.providers.events import StreamStarted
 from ivr.recognition import Recognition
 from ivr.server.flows import Served
+from ivr.server.tap import Tap
 
 _log = structlog.get_logger(__name__)
 
@@ -103,7 +104,7 @@ class CaptureFolder:
         self.thread.shutdown(wait=True)
 
 
-class Recorder:
+class Recorder(Tap):
     """The capture of one stream."""
 
     def __init__(self, folder: CaptureFolder) -> None:

@@ -25,7 +25,7 @@ from ivr.server.metrics import Metrics
 from ivr.server.pace import Pace, WallPace
 from ivr.server.recorder import AudioDisk
 from ivr.server.speech import Speech
-from ivr.server.tap import NoTap, Tap
+from ivr.server.tap import Tap
 from ivr.server.tokens import CallTokens
 from ivr.server.tracing import Tracing
 from ivr.server.transfers import Transfers
@@ -98,7 +98,7 @@ class Fittings:
     """
 
     make_pace: Callable[[], Pace] = WallPace
-    make_tap: Callable[[], Tap] = NoTap
+    make_tap: Callable[[], Tap] = Tap
     recognizer_of: Callable[[str | None], Recognizer] | None = None
     known: Callable[[str, LookUp], Known | None] = lambda _call_id, _lookup: None
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ivr.actions import Action, CallSettings
 from ivr.call import Call
@@ -16,8 +16,8 @@ from ivr.recognition import Recognition
 from ivr.server.flows import Served
 
 
-class Tap(Protocol):
-    """One stream's listener. No method may raise, wait or take long."""
+class Tap:
+    """One stream's listener; as it is, nobody's. No method may raise, wait or take long."""
 
     def received(self, clock_ms: int, message: str | bytes) -> None:
         """A message of the provider, before it is read."""
@@ -50,39 +50,3 @@ class Tap(Protocol):
 
     def ended(self, document: Mapping[str, Any]) -> None:
         """The stream is over; its record, empty where there was no call."""
-
-
-class NoTap:
-    """Nobody listens."""
-
-    def received(self, clock_ms: int, message: str | bytes) -> None:
-        """Let it pass."""
-
-    def started(self, started: StreamStarted, served: Served, settings: CallSettings) -> None:
-        """Let it pass."""
-
-    def sent(self, clock_ms: int, message: str) -> None:
-        """Let it pass."""
-
-    def heard(
-        self, clock_ms: int, utterance_id: int, recognition: Recognition | None, took_ms: float
-    ) -> None:
-        """Let it pass."""
-
-    def looked_up(self, clock_ms: int, lookup_id: int, answer: Answer) -> None:
-        """Let it pass."""
-
-    def transferred(self, clock_ms: int, transfer_id: int, failure: str) -> None:
-        """Let it pass."""
-
-    def message_taken(self, clock_ms: int, message_id: int, recording_id: str | None) -> None:
-        """Let it pass."""
-
-    def ticked(self, clock_ms: int, stalled_s: float) -> None:
-        """Let it pass."""
-
-    def did(self, call: Call, actions: Sequence[Action]) -> None:
-        """Let it pass."""
-
-    def ended(self, document: Mapping[str, Any]) -> None:
-        """Let it pass."""

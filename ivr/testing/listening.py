@@ -23,7 +23,7 @@ from ivr.recognition import Hypothesis, Recognition, Word
 from ivr.rehearsal import VOCABULARY
 from ivr.server.context import Recognizer
 from ivr.server.flows import Served
-from ivr.server.tap import NoTap
+from ivr.server.tap import Tap
 from ivr.simulate.caller import SaidPrompt
 from ivr.simulate.phone import Phone
 from ivr.simulate.script import BargeIn, Say, Script, Wav
@@ -31,7 +31,7 @@ from ivr.simulate.script import BargeIn, Say, Script, Wav
 _RATE_HZ: Final = 8000
 
 
-class Notes(NoTap):
+class Notes(Tap):
     """The tap of one stream: what the call wanted said.
 
     Attributes:
